@@ -1,0 +1,1 @@
+"""The discovery engine of an online shop."""

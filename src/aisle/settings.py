@@ -1,0 +1,147 @@
+"""Every number and switch a shop may set, in one place.
+
+Values come, later over earlier, from the defaults here, the shop's `aisle.toml`
+and variables such as `AISLE_SEARCH__TOP_K`. Each field carries its unit and help
+in its description; `docs/settings.md` is checked against them by a test.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from aisle.errors import SettingsError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ShopSettings(_Section):
+    """Who the shop is."""
+
+    name: str = Field("My shop", description="The name shown on the storefront.")
+    currency: str = Field(
+        "USD", min_length=3, max_length=3, description="Currency of prices that name none (ISO 4217)."
+    )
+    language: str = Field("en", pattern="^(en|zh)$", description="Language of the pages until the shopper picks one.")
+
+
+class EncoderSettings(_Section):
+    """The pretrained text encoder."""
+
+    model: str = Field(
+        "all-MiniLM-L6-v2",
+        description="all-MiniLM-L6-v2 (embedded), a folder, or a Hugging Face model name already on this machine. "
+        "Empty: lexical search only.",
+    )
+    languages: tuple[str, ...] = Field(("en",), description="Languages the encoder reads; others search by words only.")
+    max_tokens: int = Field(128, ge=8, le=8192, description="Tokens of a product text that are read.")
+    batch_tokens: int = Field(4096, ge=64, description="Padded tokens in one batch while encoding the catalogue.")
+    threads: int = Field(0, ge=0, description="Threads for encoding; 0: one a physical core.")
+
+
+class SearchSettings(_Section):
+    """How words and meaning become an answer. Chosen by benchmarks/blending.py."""
+
+    top_k: int = Field(200, ge=10, le=2000, description="Lexical candidates that are ranked.")
+    neighbours: int = Field(100, ge=0, le=2000, description="Nearest products by meaning that may join the hit set.")
+    neighbour_cut: float = Field(0.45, ge=-1, le=1, description="Least cosine for a neighbour to join the hit set.")
+    dense_weight: Share = Field(0.5, description="Weight of meaning against words in the blended score.")
+    boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
+    cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
+    pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")
+
+
+class RecommendSettings(_Section):
+    """Recommendation surfaces."""
+
+    trending_half_life_days: float = Field(7.0, gt=0, description="Days after which an event counts half in trending.")
+    history_half_life_days: float = Field(14.0, gt=0, description="Days after which an event counts half in a taste.")
+    history_length: int = Field(
+        100, ge=1, le=10_000, description="Events of a shopper that are remembered for serving."
+    )
+    session_gap_minutes: float = Field(30.0, gt=0, description="Minutes of silence that end a session without an id.")
+    top_k: int = Field(300, ge=10, description="Candidates taken from each source.")
+    in_stock_only: bool = Field(True, description="Recommend only what can be bought.")
+
+
+class ServerSettings(_Section):
+    """The HTTP edge."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any free one.")
+    threads: int = Field(4, ge=1, le=256, description="Threads that answer searches and recommendations.")
+    max_body_bytes: int = Field(4_000_000, ge=1024, description="Largest request body, in bytes.")
+    max_batch: int = Field(1000, ge=1, description="Most events or products in one request.")
+    max_hits_per_page: int = Field(200, ge=1, description="Most hits in one answer.")
+    max_query_chars: int = Field(512, ge=16, description="Characters of a query that are read; the rest is ignored.")
+    rate_per_minute: int = Field(
+        1_000_000, ge=0, description="Requests a minute that one key may make from one address; 0: no limit."
+    )
+    login_attempts_per_minute: int = Field(10, ge=1, description="Admin password attempts a minute from one address.")
+    cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call the API.")
+    session_hours: float = Field(12.0, gt=0, description="Hours that an admin login lasts.")
+
+
+class StorageSettings(_Section):
+    """Durability."""
+
+    group_commit_ms: float = Field(
+        0.0, ge=0, description="Milliseconds a commit waits for company; 0: takes what is queued."
+    )
+    snapshot_events: int = Field(50_000, ge=100, description="Events between snapshots of the shoppers' state.")
+    poll_ms: int = Field(250, ge=10, description="Milliseconds between looks for changes made by other processes.")
+
+
+class Settings(BaseSettings):
+    """A shop's settings. Unknown names are errors, so a typing error never passes silently."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AISLE_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    shop: ShopSettings = ShopSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    search: SearchSettings = SearchSettings()
+    recommend: RecommendSettings = RecommendSettings()
+    server: ServerSettings = ServerSettings()
+    storage: StorageSettings = StorageSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file, which arrives as init values."""
+        return env_settings, init_settings
+
+    @classmethod
+    def read(cls, file: Path) -> Settings:
+        """The settings in `aisle.toml` (absent: the defaults) under AISLE_* variables.
+
+        Raises SettingsError naming each wrong field.
+        """
+        values: dict[str, Any] = {}
+        if file.exists():
+            try:
+                values = tomllib.loads(file.read_text("utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+                raise SettingsError(f"{file}: {error}") from error
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)
+            )
+            raise SettingsError(f"{file}: {faults}") from None
