@@ -1,0 +1,1 @@
+"""From the catalogue to what searches read: documents, columns, followers, snapshots."""
