@@ -13,6 +13,8 @@
     ├── NotFound                  no such item, slate, key or version
     ├── Unauthorised              no key, or a wrong one
     ├── Forbidden                 the key lacks the scope
+    ├── TooLarge                  a request's body is over the limit
+    ├── TooManyRequests           over the rate limit; `retry_after_s` says when to come back
     ├── StorageError              the disk is full, the database is locked or damaged
     └── ModelError                a model cannot be loaded, exported or trained
         ├── EncoderMissing        no encoder of that name on this machine
@@ -99,6 +101,22 @@ class Forbidden(AisleError):
     """The key is this shop's, but lacks the scope."""
 
     status = 403
+
+
+class TooLarge(AisleError):
+    """A request's body is over the limit."""
+
+    status = 413
+
+
+class TooManyRequests(AisleError):
+    """Over a rate limit; `retry_after_s` seconds later there is room again."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StorageError(AisleError):

@@ -179,6 +179,34 @@ class ModelStore(Protocol):
     def folder(self, name: str, version: str) -> Path: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the shop keeps it: by the SHA-256 (hex) of its text, which is not kept."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    sha256: str
+    created_ms: int
+    revoked_ms: int = 0
+
+
+@runtime_checkable
+class KeyStore(Protocol):
+    """API keys: table api_keys (key_id, name, scopes, sha256 unique, created_ms, revoked_ms)."""
+
+    def add(self, key: ApiKey) -> None: ...
+
+    def find(self, sha256: str) -> ApiKey | None:
+        """The key of that hash, revoked or not."""
+
+    def keys(self) -> list[ApiKey]:
+        """Every key, oldest first, revoked ones too."""
+
+    def revoke(self, key_id: str, at_ms: int) -> bool:
+        """Mark revoked; False when there is no such key or it already was."""
+
+
 # ----------------------------------------------------------------- encoders
 
 
