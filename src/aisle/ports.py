@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.types import (
     NOTHING,
@@ -337,6 +338,31 @@ class Shopper:
     @property
     def is_new(self) -> bool:
         return len(self.recent) == 0
+
+
+class CatalogueFacts(Protocol):
+    """Small facts of the catalogue as arrays by ord: masks and scores without a query.
+
+    Every array has a row for each ord up to the newest, dead ones included;
+    `category` and `brand` are codes into `categories` and `brands` (-1: none).
+    """
+
+    @property
+    def alive(self) -> NDArray[np.bool_]: ...
+    @property
+    def in_stock(self) -> NDArray[np.bool_]: ...
+    @property
+    def has_image(self) -> NDArray[np.bool_]: ...
+    @property
+    def category(self) -> NDArray[np.int32]: ...
+    @property
+    def brand(self) -> NDArray[np.int32]: ...
+    @property
+    def first_seen_ms(self) -> NDArray[np.int64]: ...
+    @property
+    def categories(self) -> Sequence[str]: ...
+    @property
+    def version(self) -> int: ...
 
 
 @runtime_checkable
