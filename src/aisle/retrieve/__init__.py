@@ -1,0 +1,1 @@
+"""What may answer: similar, together, trending, for you, suggestions."""
