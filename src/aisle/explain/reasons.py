@@ -1,0 +1,182 @@
+"""Why a hit is shown, in the shopper's words.
+
+A `Reason` is a kind and what fills its sentence; sentences are made last, in the
+language of the page. Every hit has at least one reason.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aisle.types import Group, Query, Reason
+
+SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
+    "because_viewed": {"en": "Because you viewed {subject}", "zh": "因为您看过{subject}"},
+    "because_cart": {"en": "Goes with {subject} in your cart", "zh": "与您购物车中的{subject}相配"},
+    "because_bought": {"en": "Because you bought {subject}", "zh": "因为您买过{subject}"},
+    "bought_together": {"en": "Often bought with {subject}", "zh": "常与{subject}一起购买"},
+    "viewed_together": {"en": "Shoppers who viewed {subject} also viewed this", "zh": "看过{subject}的顾客也看了它"},
+    "similar_to": {"en": "Similar to {subject}", "zh": "与{subject}相似"},
+    "trending": {"en": "Popular right now", "zh": "当前热门"},
+    "trending_category": {"en": "Popular in {subject}", "zh": "{subject}热门"},
+    "new_here": {"en": "New in the shop", "zh": "新品上架"},
+    "matches_query": {"en": "Matches “{subject}”", "zh": "匹配“{subject}”"},
+    "close_meaning": {"en": "Close in meaning to “{subject}”", "zh": "与“{subject}”含义相近"},
+    "matches_color": {"en": "In {subject}", "zh": "颜色：{subject}"},
+    "matches_size": {"en": "Comes in size {subject}", "zh": "有{subject}码"},
+    "matches_brand": {"en": "By {subject}", "zh": "品牌：{subject}"},
+    "matches_category": {"en": "In {subject}", "zh": "类别：{subject}"},
+    "matches_gender": {"en": "For {subject}", "zh": "适合：{subject}"},
+    "matches_material": {"en": "Made of {subject}", "zh": "材质：{subject}"},
+    "matches_attribute": {"en": "{subject}", "zh": "{subject}"},
+    "matches_price": {"en": "Within your price", "zh": "符合您的价位"},
+    "on_sale": {"en": "On sale", "zh": "促销中"},
+    "well_reviewed": {"en": "Well reviewed: {subject} of 5", "zh": "好评：{subject} 分（满分 5 分）"},
+}
+"""Sentences by kind and language; English where a language has none."""
+
+_WITHOUT_SUBJECT: Final = {
+    "because_viewed": "for_you",
+    "because_cart": "for_you",
+    "because_bought": "for_you",
+    "bought_together": "for_you",
+    "viewed_together": "for_you",
+    "similar_to": "for_you",
+    "trending_category": "trending",
+    "matches_query": "in_catalogue",
+    "close_meaning": "in_catalogue",
+}
+_PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
+    "for_you": {"en": "Picked for you", "zh": "为您挑选"},
+    "in_catalogue": {"en": "In our catalogue", "zh": "本店商品"},
+}
+
+WELL_REVIEWED: Final = 4.0
+MIN_REVIEWS: Final = 3
+MAX_SUBJECT: Final = 60
+
+
+def sentence(reason: Reason, language: str = "en") -> str:
+    """The reason as a shopper reads it: plain text, to be escaped where it is put in a page."""
+    kind = reason.kind
+    if not reason.subject.strip():
+        kind = _WITHOUT_SUBJECT.get(kind, kind)
+    by_language = SENTENCES.get(kind) or _PLAIN.get(kind) or _PLAIN["in_catalogue"]
+    return by_language.get(language, by_language["en"]).format(subject=_short(reason.subject))
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_SUBJECT else text[: MAX_SUBJECT - 1].rstrip() + "…"
+
+
+# ----------------------------------------------------------- recommendations
+
+_BY_RELATION: Final = {"viewed": "because_viewed", "cart": "because_cart", "bought": "because_bought"}
+_BY_SOURCE: Final = {"similar": "similar_to", "bought": "bought_together", "viewed": "viewed_together"}
+
+
+def reasons_for_source(
+    sources: Sequence[str], title: str = "", *, item_id: str = "", relation: str = "", category: str = ""
+) -> tuple[Reason, ...]:
+    """Why a recommendation is shown: the source with the largest share first, then what else holds.
+
+    `title` and `item_id` are of the product that led here, `relation` what the
+    shopper did with it (viewed, cart, bought); `category` of the hit itself.
+    """
+    reasons: list[Reason] = []
+    for source in sources:
+        if source == "for_you":
+            found = Reason(_BY_RELATION.get(relation, "because_viewed"), title, item_id)
+        elif source in _BY_SOURCE:
+            found = Reason(_BY_SOURCE[source], title, item_id)
+        elif source == "trending_category":
+            found = Reason("trending_category", leaf(category))
+        elif source == "newest":
+            found = Reason("new_here")
+        else:
+            found = Reason("trending")
+        # One product is named once; a reason about it that is weaker adds nothing.
+        if not any(r.kind == found.kind or (found.item_id and r.item_id == found.item_id) for r in reasons):
+            reasons.append(found)
+    return tuple(reasons[:2]) or (Reason("trending"),)
+
+
+def leaf(product_type: str) -> str:
+    """`Men > Tops > Hoodies` is Hoodies."""
+    return product_type.rsplit(">", 1)[-1].strip()
+
+
+# ------------------------------------------------------------------- search
+
+_WORD: Final = re.compile(r"\w+")
+_CJK: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+
+
+def reasons_for_match(
+    query: Query, group: Group, *, rating: float | None = None, n_reviews: int = 0
+) -> tuple[Reason, ...]:
+    """Why a product answers a query: its words, then what was understood and the product has."""
+    reasons = []
+    words = _shared_words(query, group)
+    if words:
+        reasons.append(Reason("matches_query", words))
+    elif query.text.strip():
+        reasons.append(Reason("close_meaning", query.semantic_text.strip() or query.text.strip()))
+    for part in query.understood:
+        value = _held(part.kind, part.clause.values, group)
+        if part.kind == "price":
+            reasons.append(Reason("matches_price"))
+        elif value:
+            reasons.append(Reason(f"matches_{part.kind}", value))
+    lead = group.lead
+    if lead.price and lead.sale_price and lead.sale_price.amount < lead.price.amount:
+        reasons.append(Reason("on_sale"))
+    if rating is not None and rating >= WELL_REVIEWED and n_reviews >= MIN_REVIEWS:
+        reasons.append(Reason("well_reviewed", f"{rating:.1f}"))
+    if not reasons:
+        reasons.append(Reason("matches_category", leaf(lead.product_type)) if lead.product_type else Reason("new_here"))
+    return tuple(dict.fromkeys(reasons))[:3]
+
+
+def _shared_words(query: Query, group: Group) -> str:
+    """The shopper's words that the product's title, brand, category or colours contain, as typed."""
+    lead = group.lead
+    text = _fold(f"{lead.title} {lead.brand} {lead.product_type} {' '.join(p.color for p in group.products)}")
+    have = _WORD.findall(text)
+    # A shared beginning of all but two letters stands for the stem: hoodie, hoodies.
+    shared = []
+    for word in _WORD.findall(query.corrected or query.text):
+        folded = _fold(word)
+        if _CJK.search(folded):
+            if folded in text:
+                shared.append(word)
+        elif any(
+            h == folded or (len(folded) > 3 and abs(len(h) - len(folded)) <= 2 and _stem(h, folded)) for h in have
+        ):
+            shared.append(word)
+    return " ".join(dict.fromkeys(shared))
+
+
+def _stem(one: str, other: str) -> bool:
+    shorter = min(len(one), len(other))
+    return one[: shorter - 1] == other[: shorter - 1]
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _held(kind: str, values: Sequence[str], group: Group) -> str:
+    """Which of the values the group has, as the catalogue writes it."""
+    wanted = {_fold(v) for v in values}
+    if kind == "category":
+        return next((leaf(v) for v in values if _fold(leaf(v)) in _fold(group.lead.product_type)), "")
+    for product in group.products:
+        own = getattr(product, kind, "") if kind in {"color", "size", "gender", "brand", "material"} else ""
+        if isinstance(own, str) and _fold(own) in wanted:
+            return own
+    return "" if kind != "attribute" else next(iter(values), "")
