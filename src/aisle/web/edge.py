@@ -1,0 +1,76 @@
+"""What every route needs, in one value, and how routes describe themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from aisle.settings import Settings
+from aisle.web.limits import Workers
+from aisle.web.metrics import Metrics
+from aisle.web.models import Problem
+from aisle.web.security import Gate
+
+if TYPE_CHECKING:
+    from aisle.shop import Shop
+
+LANGUAGES = ("en", "zh")
+
+_PROBLEMS = {
+    400: "An argument is wrong; `field` names it.",
+    401: "No key, or not one of this shop's.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing.",
+    413: "The body is too large, or the batch too long.",
+    422: "An argument has the wrong type or is out of range; `field` names it.",
+    429: "Too many requests; Retry-After says when to come back.",
+    503: "Too busy, or the store cannot answer; Retry-After says when to come back.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The shop and the tools of the HTTP edge around it."""
+
+    shop: Shop
+    settings: Settings
+    gate: Gate
+    workers: Workers
+    metrics: Metrics
+
+    def language(self, wished: str) -> str:
+        """The language of an answer: the one wished for if there is one, else the shop's."""
+        wanted = wished[:2].lower()
+        return wanted if wanted in LANGUAGES else self.settings.shop.language
+
+    def query(self, text: str) -> str:
+        """What is read of a query: the beginning."""
+        return text[: self.settings.server.max_query_chars]
+
+
+def described(
+    good: type[BaseModel] | Any, *, status: int = 200, problems: Sequence[int] = (400, 401, 403, 422, 429, 503)
+) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses`: the good answer's model and the problems it may give."""
+    responses: dict[int | str, dict[str, Any]] = {status: {"model": good, "description": "The answer."}}
+    for code in problems:
+        responses[code] = {"model": Problem, "description": _PROBLEMS[code]}
+    return responses
+
+
+def keyed(scope: str) -> dict[str, Any]:
+    """The OpenAPI of a route that needs a key with a scope."""
+    return {"security": [{"key": []}, {"bearer": []}], "x-scope": scope}
+
+
+def json_body(model: type[BaseModel] | Any, *, or_more: bool = False) -> dict[str, Any]:
+    """The OpenAPI of a JSON body that the route reads itself."""
+    name = model.__name__
+    schema: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
+    if or_more:
+        batch = name.replace("Body", "Batch")
+        schema = {"anyOf": [schema, {"type": "array", "items": schema}, {"$ref": f"#/components/schemas/{batch}"}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,123 @@
+"""/v1/search, /v1/suggest and /v1/recommend: what shoppers wait for."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from aisle.errors import InvalidRequest
+from aisle.web.algolia import filter_text
+from aisle.web.edge import Edge, described, json_body, keyed
+from aisle.web.limits import read_json
+from aisle.web.models import (
+    RecommendAnswer,
+    RecommendParams,
+    SearchAnswer,
+    SearchBody,
+    SearchParams,
+    SuggestAnswer,
+    SuggestParams,
+    Surface,
+)
+from aisle.web.problems import describe
+from aisle.web.serialise import answer, dump, recommend_answer, search_answer, suggest_answer
+
+_SEEDED = ("similar", "together", "viewed")
+
+
+def search_router(edge: Edge) -> APIRouter:
+    """Search, suggestions and recommendations; they need the scope `search`."""
+    router = APIRouter(dependencies=[Depends(edge.gate.needs("search"))], tags=["shoppers"])
+    shop = edge.shop
+
+    async def searched(params: SearchParams) -> Response:
+        asked = _checked(params, edge)
+        language = edge.language(params.language)
+
+        def work() -> bytes:
+            slate = shop.search(**asked)
+            if slate.degraded:
+                edge.metrics.degraded(slate.degraded)
+            return dump(search_answer(slate, language))
+
+        return Response(await edge.workers.run(work), media_type="application/json")
+
+    @router.get("/v1/search", responses=described(SearchAnswer), openapi_extra=keyed("search"))
+    async def search(params: Annotated[SearchParams, Query()]) -> Response:
+        """Find products by words and meaning."""
+        return await searched(params)
+
+    @router.post(
+        "/v1/search",
+        responses=described(SearchAnswer, problems=(400, 401, 403, 413, 422, 429, 503)),
+        openapi_extra={**keyed("search"), **json_body(SearchBody)},
+    )
+    async def search_by_post(request: Request) -> Response:
+        """Find products; the parameters as a JSON body."""
+        body = await read_json(request)
+        try:
+            params = SearchBody.model_validate(body)
+        except ValidationError as error:
+            field, detail = describe(error.errors(include_url=False, include_input=False))
+            refusal = InvalidRequest(detail, field=field)
+            refusal.status = 422
+            raise refusal from None
+        return await searched(params)
+
+    @router.get("/v1/suggest", responses=described(SuggestAnswer), openapi_extra=keyed("search"))
+    async def suggest(params: Annotated[SuggestParams, Query()]) -> Response:
+        """Complete what is being typed, typing errors and all."""
+        started = time.perf_counter()
+        # Under a millisecond of work: handing it to a thread would cost more than it frees.
+        found = shop.suggest(edge.query(params.query), visitor_id=params.visitor_id, top_k=params.top_k)
+        return answer(suggest_answer(found, (time.perf_counter() - started) * 1000))
+
+    @router.get("/v1/recommend/{surface}", responses=described(RecommendAnswer), openapi_extra=keyed("search"))
+    async def recommend(surface: Surface, params: Annotated[RecommendParams, Query()]) -> Response:
+        """A list for a place in the shop.
+
+        `similar`, `together` and `viewed` start from `item_id`; unknown ids give what is popular.
+        """
+        if surface in _SEEDED and not params.item_id:
+            raise InvalidRequest(f"{surface} starts from a product: give item_id", field="item_id")
+        language = edge.language(params.language)
+
+        def work() -> bytes:
+            slate = shop.recommend(
+                surface,
+                visitor_id=params.visitor_id,
+                item_ids=tuple(params.item_id),
+                product_type=params.product_type,
+                top_k=params.top_k,
+            )
+            return dump(recommend_answer(slate, language))
+
+        return Response(await edge.workers.run(work), media_type="application/json")
+
+    return router
+
+
+def _checked(params: SearchParams, edge: Edge) -> dict[str, Any]:
+    """The arguments of Shop.search. Raises InvalidRequest for a page that is too large."""
+    most = edge.settings.server.max_hits_per_page
+    hits_per_page = params.hitsPerPage or params.hits_per_page
+    if hits_per_page > most:
+        raise InvalidRequest(f"at most {most} hits a page", field="hits_per_page")
+    facets: Any = params.facets
+    names = facets if isinstance(facets, list) else facets.split(",")
+    wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    return {
+        "query": edge.query(params.query),
+        "visitor_id": params.visitor_id,
+        "session_id": params.session_id,
+        "filters": filter_text(params.filters, params.facetFilters, params.numericFilters),
+        "facets": None if not wanted or wanted == ["*"] else wanted,
+        "page": params.page,
+        "hits_per_page": hits_per_page,
+        "sort": params.sort,
+        "ignore": tuple(kind.strip() for kind in params.ignore.split(",") if kind.strip()),
+    }
