@@ -1,0 +1,1 @@
+"""What fulfils the ports: a folder a technology. Only `aisle.wiring` imports from here."""

@@ -1,0 +1,1 @@
+"""Stores that are plain folders and files."""

@@ -1,0 +1,212 @@
+"""One SQLite file, one writing thread, a reading connection for each thread."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, NullPool, create_engine, event
+
+from aisle.adapters.sqlite.faults import code_of, explained
+from aisle.adapters.sqlite.schema import VERSION
+from aisle.adapters.sqlite.writer import Job, Writer
+from aisle.errors import StorageError
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+# synchronous=FULL: in WAL mode NORMAL would lose the last commits with the power.
+# secure_delete: what a shopper had erased must not linger in free pages.
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """The shop's `aisle.db`.
+
+    Opening creates or migrates it. Raises StorageError when it cannot be opened,
+    is damaged, or was written by a newer aisle.
+    """
+
+    def __init__(self, path: Path | str, *, group_commit_ms: float = 0.0, busy_s: float = 10.0) -> None:
+        self.path = Path(path)
+        self._busy_s = busy_s
+        self._engine = create_engine("sqlite+pysqlite://", creator=self._driver, poolclass=NullPool)
+        event.listen(self._engine, "begin", _begin_immediate)
+        self._here = threading.local()
+        self._readers: list[tuple[weakref.ref[threading.Thread], sqlite3.Connection]] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            self._prepare()
+        except Exception as error:
+            self._engine.dispose()
+            raise explained(error) from error
+        self._writer = Writer(self._connect, group_commit_s=group_commit_ms / 1000, busy_s=busy_s)
+
+    # ---------------------------------------------------------------- writing
+
+    def submit(self, work: Callable[[Connection], T], *, rows: int = 1) -> Future[T]:
+        """Run `work` in the writer's next transaction; `rows` says how much it writes.
+
+        The future resolves once it is durable. It raises what `work` raised, or
+        StorageError; either way nothing of the job is left in the database.
+        """
+        job = Job(work, rows=rows)
+        self._writer.submit(job)
+        return job.future
+
+    def submit_merged(
+        self, work: Callable[[Connection, list[P]], list[T]], payload: P, *, rows: int = 1, lazy: bool = False
+    ) -> Future[T]:
+        """Like submit, for small jobs of one kind: `work` gets those waiting together.
+
+        Pass the same function each time, not a new closure. A lazy job may wait
+        50 ms for company.
+        """
+        job = Job(work, payload, merged=True, rows=rows, lazy=lazy)
+        self._writer.submit(job)
+        return job.future
+
+    def write(self, work: Callable[[Connection], T], *, rows: int = 1) -> T:
+        """Submit and wait."""
+        return self.submit(work, rows=rows).result()
+
+    def flush(self) -> None:
+        """Wait until all live jobs queued so far are durable."""
+        self.write(lambda connection: None)
+
+    def forget(self) -> None:
+        """After an erasure: overwrite what the write-ahead log still holds, unless a reader needs it now."""
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._driver()) as driver:
+            driver.execute("PRAGMA busy_timeout = 200")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # ---------------------------------------------------------------- reading
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, on this thread's own read-only connection, as of now."""
+        try:
+            return self._reader().execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise explained(error) from error
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first column of the first row; None when there is none."""
+        try:
+            row = self._reader().execute(sql, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise explained(error) from error
+        return row[0] if row else None
+
+    # ------------------------------------------------------------------- life
+
+    def close(self) -> None:
+        """Commit what is queued and close every connection. A second call does nothing."""
+        self._writer.close()
+        with self._lock:
+            self._closed = True
+            readers, self._readers = self._readers, []
+        for _, connection in readers:
+            connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ connections
+
+    def _driver(self) -> sqlite3.Connection:
+        """A connection that begins no transaction by itself."""
+        return sqlite3.connect(
+            self.path,
+            timeout=self._busy_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    def _connect(self, busy_ms: int = 0) -> Connection:
+        """A writing connection: BEGIN IMMEDIATE at every begin. The writer polls, so SQLite need not wait."""
+        connection = self._engine.connect()
+        try:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            for pragma in _PRAGMAS:
+                driver.execute(pragma)
+            driver.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _reader(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
+        if connection is None or self._closed:
+            connection = self._open_reader()
+            self._here.connection = connection
+        return connection
+
+    def _open_reader(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise StorageError("the shop is closed: open it again")
+            ended = [(ref, old) for ref, old in self._readers if (thread := ref()) is None or not thread.is_alive()]
+            for pair in ended:
+                self._readers.remove(pair)
+                pair[1].close()
+            connection = self._driver()
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA cache_size = -8000")
+            self._readers.append((weakref.ref(threading.current_thread()), connection))
+            return connection
+
+    def _prepare(self) -> None:
+        """Bring the schema to this version; cheap when it is there already."""
+        if self._version() == VERSION:
+            return
+        from aisle.adapters.sqlite.migrations import migrate
+
+        with contextlib.closing(self._connect(int(self._busy_s * 1000))) as connection, connection.begin():
+            # Another process may have migrated it while this one waited.
+            if self._version() != VERSION:
+                migrate(connection)
+
+    def _version(self) -> str:
+        """The schema's version; empty for a new file. Raises StorageError when it is newer than the code."""
+        with contextlib.closing(self._driver()) as driver:
+            try:
+                row = driver.execute("SELECT version_num FROM alembic_version").fetchone()
+            except sqlite3.OperationalError as error:
+                if code_of(error) == sqlite3.SQLITE_ERROR:
+                    return ""
+                raise
+        version = str(row[0]) if row else ""
+        if version > VERSION:
+            raise StorageError(
+                f"{self.path} was written by a newer aisle (schema {version}, this one knows {VERSION}): "
+                "upgrade aisle, or open a backup"
+            )
+        return version
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Take the write lock at once: a later upgrade of a read lock could fail halfway."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
