@@ -1,0 +1,132 @@
+"""What the index holds, and how text becomes tokens."""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import tantivy
+
+from aisle.index.documents import Document
+
+if TYPE_CHECKING:
+    import jieba
+
+FIELD_WEIGHTS: dict[str, float] = {
+    "title": 2.0, "kind": 1.2, "brand": 1.0, "traits": 0.9, "details": 0.35, "text": 0.35,
+}  # fmt: skip
+"""What a word is worth where: the name of a product says what it is, its description what it goes with."""
+
+CHINESE_WEIGHTS: dict[str, float] = {"zh_title": 2.0, "zh_text": 0.5}
+WORDS = "words"
+"""The unstemmed words of titles, kinds, brands and traits: what spelling is corrected to."""
+
+MAX_TOKEN_CHARS = 64
+HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]+")
+
+
+def build_schema() -> tantivy.Schema:
+    """Text by field, folded values as JSON for filters and facets, numbers for ranges and sorting."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("ord", indexed=True, fast=True)
+    for name in FIELD_WEIGHTS:
+        builder.add_text_field(name, tokenizer_name="stemmed", index_option="freq")
+    for name in CHINESE_WEIGHTS:
+        builder.add_text_field(name, tokenizer_name="segmented", index_option="freq")
+    builder.add_text_field(WORDS, tokenizer_name="plain", index_option="basic")
+    for name in ("item_id", "group_id"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("fields", fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_json_field("values", fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_json_field("variants", fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_json_field("shown", fast=True, tokenizer_name="raw", index_option="basic")
+    builder.add_float_field("price", fast=True)
+    builder.add_float_field("price_low", fast=True)
+    builder.add_unsigned_field("first_seen", fast=True)
+    return builder.build()
+
+
+def _analyzer(tokenizer: tantivy.Tokenizer, *, stem: bool) -> tantivy.TextAnalyzer:
+    builder = (
+        tantivy.TextAnalyzerBuilder(tokenizer)
+        .filter(tantivy.Filter.remove_long(MAX_TOKEN_CHARS))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+    )
+    return (builder.filter(tantivy.Filter.stemmer("english")) if stem else builder).build()
+
+
+STEMMED = _analyzer(tantivy.Tokenizer.simple(), stem=True)
+PLAIN = _analyzer(tantivy.Tokenizer.simple(), stem=False)
+SEGMENTED = _analyzer(tantivy.Tokenizer.whitespace(), stem=False)
+
+
+def register(index: tantivy.Index) -> None:
+    """Make the analyzers known to an index; tantivy does not keep them on disk."""
+    index.register_tokenizer("stemmed", STEMMED)
+    index.register_tokenizer("plain", PLAIN)
+    index.register_tokenizer("segmented", SEGMENTED)
+
+
+class ChineseWords:
+    """Cuts Chinese into words with jieba, which is loaded (a second, 100 MB) when Chinese first appears."""
+
+    def __init__(self, cache_folder: Path) -> None:
+        self._folder = cache_folder
+        self._lock = threading.Lock()
+        self._jieba: jieba.Tokenizer | None = None
+
+    def cut(self, text: str, *, finely: bool) -> list[str]:
+        """The words of every Chinese run in `text`; `finely` adds the words inside long words, for indexing."""
+        words: list[str] = []
+        for run in HAN.findall(text):
+            words.extend(self._loaded().lcut_for_search(run) if finely else self._loaded().lcut(run))
+        return words
+
+    def _loaded(self) -> Any:
+        with self._lock:
+            if self._jieba is None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # its import is older than today's Python
+                    import jieba
+
+                jieba.setLogLevel(60)
+                self._folder.mkdir(parents=True, exist_ok=True)
+                tokenizer = jieba.Tokenizer()
+                tokenizer.tmp_dir = str(self._folder)
+                tokenizer.cache_file = "jieba.cache"
+                tokenizer.initialize()
+                self._jieba = tokenizer
+        return self._jieba
+
+
+def to_json(doc: Document, chinese: ChineseWords) -> str:
+    """A document as tantivy reads it."""
+    row: dict[str, Any] = {
+        "ord": doc.ord,
+        "title": doc.title, "kind": doc.kind, "brand": doc.brand,
+        "traits": doc.traits, "details": doc.details, "text": doc.text,
+        WORDS: [doc.title, doc.kind, doc.brand, doc.traits],
+        "item_id": [i.casefold() for i in doc.item_ids],
+        "group_id": doc.group_id.casefold(),
+        "fields": list(doc.values),
+        "values": doc.values, "variants": doc.variants, "shown": doc.shown,
+        "price": doc.prices,
+        "first_seen": doc.first_seen_ms,
+    }  # fmt: skip
+    if doc.prices:
+        row["price_low"] = doc.prices[0]
+    for name, text in _chinese_text(doc):
+        if HAN.search(text):
+            row[name] = " ".join(chinese.cut(text, finely=True))
+    return orjson.dumps(row).decode()
+
+
+def _chinese_text(doc: Document) -> Iterator[tuple[str, str]]:
+    yield "zh_title", " ".join((doc.title, doc.kind, doc.brand, doc.traits))
+    yield "zh_text", " ".join((doc.details, doc.text))

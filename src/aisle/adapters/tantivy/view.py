@@ -1,0 +1,193 @@
+"""One consistent state of the index, and the search over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tantivy
+from tantivy import Occur
+
+from aisle.adapters.tantivy.facets import Facets
+from aisle.adapters.tantivy.filters import FilterCompiler, Parts
+from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching
+from aisle.adapters.tantivy.schema import WORDS, ChineseWords
+from aisle.errors import InvalidFilter, InvalidRequest
+from aisle.index.documents import FACET_FIELDS, ID_FIELDS
+from aisle.ports import LexicalResult
+from aisle.types import FacetValue, Filters, Ords, Query, Scores
+
+_SORTS = {
+    "price_asc": ("price_low", tantivy.Order.Asc),
+    "price_desc": ("price_low", tantivy.Order.Desc),
+    "newest": ("first_seen", tantivy.Order.Desc),
+}
+
+
+class View:
+    """What one searcher sees. `display(field, folded)` gives a value as products write it."""
+
+    def __init__(
+        self,
+        schema: tantivy.Schema,
+        searcher: tantivy.Searcher,
+        chinese: ChineseWords,
+        boost: float,
+        display: Callable[[str, str], str],
+    ) -> None:
+        self.searcher = searcher
+        self._schema, self._boost = schema, boost
+        request = {"f": {"terms": {"field": "fields", "size": 2000, "segment_size": 2000}}}
+        found = sorted(b["key"] for b in searcher.aggregate(tantivy.Query.all_query(), request)["f"]["buckets"])
+        self.facetable = (*FACET_FIELDS, *(name for name in found if name not in FACET_FIELDS))
+        self.fields = (*self.facetable, "price", *ID_FIELDS)
+        self._compiler = FilterCompiler(schema, frozenset(self.fields))
+        self._matcher = Matcher(schema, searcher, chinese)
+        self._facets = Facets(searcher, self._compiler, display)
+        self.frequency = lru_cache(20_000)(self._matcher.document_frequency)
+
+    def vocabulary(self, field_name: str, limit: int) -> list[tuple[str, int]]:
+        if field_name == "words":
+            terms = self.searcher.terms_with_prefix(WORDS, "")
+            return sorted(terms, key=lambda pair: (-pair[1], pair[0]))[:limit]
+        return self._facets.vocabulary(self._facet(field_name), limit)
+
+    def search(
+        self,
+        query: Query,
+        neighbours: Ords | None,
+        filters: Filters,
+        facets: Sequence[str],
+        top_k: int,
+        sort: str,
+        offset: int,
+    ) -> LexicalResult:
+        if sort != "relevance" and sort not in _SORTS:
+            raise InvalidRequest(f"sort is relevance, {', '.join(_SORTS)}; not {sort[:40]!r}", field="sort")
+        if top_k < 1 or offset < 0:
+            raise InvalidRequest("top_k is at least 1 and offset at least 0", field="top_k")
+        names = [self._facet(name) for name in facets]
+        chosen = self._compiler.compile(filters)
+        matching = self._matcher.match(query)
+        boosts = self._boosts(query, matching)
+        near = None
+        if neighbours is not None and len(neighbours):
+            near = self._term_set(neighbours)
+        by_relevance = sort == "relevance"
+        level, found = self._lexical(query, matching, filters, chosen, boosts, top_k if by_relevance else 0, offset)
+
+        def hit_set(under: Filters) -> tantivy.Query:
+            words = _words(query, matching, level, scored=False)
+            sources = [q for q in (words, near) if q is not None]
+            return _under(sources, chosen if under is filters else self._compiler.compile(under))
+
+        n_hits = -1 if near is not None or found is None else int(found.count)
+        counts: dict[str, tuple[FacetValue, ...]] = {}
+        bounds: dict[str, tuple[float, float]] = {}
+        if names:
+            n_hits, counts, bounds = self._facets.count(hit_set, names, filters)
+            counts = {asked: counts[name] for asked, name in zip(facets, names, strict=True) if name in counts}
+        elif n_hits < 0:
+            n_hits = int(self.searcher.search(hit_set(filters), 1).count)
+        if not by_relevance:
+            field, order = _SORTS[sort]
+            page = self.searcher.search(
+                hit_set(filters), top_k, count=False, order_by_field=field, offset=offset, order=order
+            )
+            ords, _ = self._read(page)
+            return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
+        ords, scores = self._read(found) if found is not None else _NONE
+        if near is not None and neighbours is not None:
+            ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
+        return LexicalResult(ords, scores, n_hits, counts, bounds)
+
+    # ---------------------------------------------------------------- the parts
+
+    def _facet(self, name: str) -> str:
+        canonical = self._compiler.canonical(name)
+        if canonical in ID_FIELDS:
+            raise InvalidFilter(f"{canonical} filters, but is not counted: each value is one product", field=name[:60])
+        return canonical
+
+    def _lexical(
+        self,
+        query: Query,
+        matching: Matching,
+        filters: Filters,
+        chosen: Parts,
+        boosts: Parts,
+        top_k: int,
+        offset: int,
+    ) -> tuple[int, Any]:
+        """Ask for all required words, then for fewer until a handful is found: the level, and tantivy's result."""
+        own = tuple(c for c in filters if c in query.filters)
+        levels = matching.levels()
+        found = None
+        for level in levels:
+            words = _words(query, matching, level, scored=True)
+            if words is None:
+                return level, None
+            scored = tantivy.Query.boolean_query([(Occur.Must, words), *boosts, *chosen])
+            found = self.searcher.search(scored, max(1, top_k), count=True, offset=offset if top_k else 0)
+            if found.count >= HANDFUL or level == levels[-1]:
+                return level, found
+            if len(own) < len(filters):
+                under = _under([words], self._compiler.compile(own))
+                if self.searcher.search(under, 1).count >= HANDFUL:
+                    return level, found
+        return levels[-1], found
+
+    def _boosts(self, query: Query, matching: Matching) -> Parts:
+        parts: Parts = []
+        for understood in query.boosts:
+            try:
+                products = self._compiler.matches(understood.clause)
+            except InvalidFilter:
+                continue  # understood from a catalogue that has changed since
+            score = self._boost * understood.confidence * matching.ideal
+            parts.append((Occur.Should, tantivy.Query.const_score_query(products, score)))
+        return parts
+
+    def _join(
+        self, ords: Ords, scores: Scores, near: tantivy.Query, n: int, matching: Matching, chosen: Parts, boosts: Parts
+    ) -> tuple[Ords, Scores]:
+        """Add the neighbours that pass the filters, each with its own score."""
+        parts = [(Occur.Must, near), *matching.scoring(), *boosts, *chosen]
+        more, their_scores = self._read(self.searcher.search(tantivy.Query.boolean_query(parts), n, count=False))
+        new = ~np.isin(more, ords)
+        ords = np.concatenate((ords, more[new]))
+        scores = np.concatenate((scores, their_scores[new]))
+        order = np.argsort(-scores, kind="stable")
+        return ords[order], scores[order]
+
+    def _term_set(self, ords: Ords) -> tantivy.Query:
+        terms = tantivy.Query.term_set_query(self._schema, "ord", [int(o) for o in ords if o >= 0])
+        return tantivy.Query.const_score_query(terms, 0.0)
+
+    def _read(self, found: tantivy.SearchResult) -> tuple[Ords, Scores]:
+        hits = found.hits
+        ords = self.searcher.fast_field_values("ord", [address for _, address in hits])
+        scores = np.array([score if isinstance(score, float) else 0.0 for score, _ in hits], np.float32)
+        return np.array(ords, np.int32), scores
+
+
+_NONE: tuple[Ords, Scores] = (np.empty(0, np.int32), np.empty(0, np.float32))
+
+
+def _words(query: Query, matching: Matching, level: int, *, scored: bool) -> tantivy.Query | None:
+    """What the words alone match; None: nothing."""
+    if matching.required:
+        return matching.query(level, scored=scored)
+    if query.filters or (not query.terms and (query.understood or not query.text.strip())):
+        return matching.query(0, scored=scored)  # all was understood, or nothing was asked: browse
+    return tantivy.Query.boolean_query(matching.scoring()) if matching.slots else None
+
+
+def _under(sources: Sequence[tantivy.Query], parts: Parts) -> tantivy.Query:
+    """The union of the sources, under the filters."""
+    if not sources:
+        return tantivy.Query.empty_query()
+    union = sources[0] if len(sources) == 1 else tantivy.Query.boolean_query([(Occur.Should, q) for q in sources])
+    return tantivy.Query.boolean_query([(Occur.Must, union), *parts])
