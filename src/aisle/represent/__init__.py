@@ -1,0 +1,1 @@
+"""Products and words as vectors: encoders made ready to serve, texts to encode, vectors kept."""

@@ -1,0 +1,211 @@
+"""Turn a sentence encoder into ONNX, in a process of its own.
+
+    python -m aisle.represent.export --source FOLDER --out FOLDER --name NAME --model NAME --source-hash HEX
+
+Only this process imports torch and transformers, so that a server never holds
+them. Pooling and the scaling to length 1 are part of the graph. The export is
+accepted only when it agrees with the original, padded batches included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from aisle.errors import AisleError, ModelError
+from aisle.represent.card import MODEL_FILE, TOKENIZER_FILE, EncoderCard, Pooling, sha256_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEAST_PARITY = 0.999
+"""Least cosine between the two models' vectors of one text."""
+
+_OPSET = 17
+_PARITY_TEXTS = (
+    "red hoodie",
+    "Teton Fleece Pullover Hoodie. Men > Tops > Hoodies. Color: Red, Black. Soft brushed fleece for cold mornings.",
+    "3/4 in. x 4 ft. x 8 ft. CDX plywood (25-pack)",
+    "café crème naïve ½ — ünïcode",
+    "x",
+)
+
+
+def pooling_of(source: Path) -> tuple[Pooling, int | None]:
+    """How the model's own files pool tokens, and how many tokens they say it reads (None: unsaid).
+
+    Raises ModelError for a module that is not one of transformer, pooling, normalisation.
+    """
+    limit: int | None = None
+    limits = source / "sentence_bert_config.json"
+    if limits.exists():
+        limit = json.loads(limits.read_text("utf-8")).get("max_seq_length")
+    listed = source / "modules.json"
+    if not listed.exists():
+        return "mean", limit
+    pooling: Pooling = "mean"
+    for module in json.loads(listed.read_text("utf-8")):
+        kind = module["type"].rsplit(".", 1)[-1]
+        if kind == "Pooling":
+            config = json.loads((source / module["path"] / "config.json").read_text("utf-8"))
+            chosen = [k.removeprefix("pooling_mode_") for k, v in config.items() if k.startswith("pooling_mode_") and v]
+            named = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
+            if len(chosen) != 1 or chosen[0] not in named:
+                raise ModelError(f"{source}: pooling {' + '.join(chosen)} is not supported (use mean, cls or max)")
+            pooling = cast(Pooling, named[chosen[0]])
+        elif kind not in ("Transformer", "Normalize"):
+            raise ModelError(f"{source}: module {kind} is not supported")
+    return pooling, limit
+
+
+def export_encoder(source: Path, out: Path, *, name: str, model: str, source_hash: str) -> EncoderCard:
+    """Write model.onnx, tokenizer.json and card.json into the empty folder `out`.
+
+    Raises ModelError when the model cannot be exported or the export disagrees with it.
+    """
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    warnings.simplefilter("ignore")
+    pooling, limit = pooling_of(source)
+    network = AutoModel.from_pretrained(
+        source, attn_implementation="eager", use_safetensors=True, local_files_only=True, dtype=torch.float32
+    ).eval()  # left in training mode, dropout would be exported with it
+    if (source / TOKENIZER_FILE).exists():
+        shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
+    else:
+        AutoTokenizer.from_pretrained(source, local_files_only=True).backend_tokenizer.save(str(out / TOKENIZER_FILE))
+    batches = _batches(out / TOKENIZER_FILE)
+    original = _sentence_network(network, pooling, additive_mask=False)
+    with torch.no_grad():
+        expected = [original(torch.from_numpy(i), torch.from_numpy(m)).numpy() for i, m in batches]
+    parity, faults = -1.0, []
+    # A mask that is already additive spares every model's own mask arithmetic, but not every model takes one.
+    for additive in (True, False):
+        try:
+            _to_onnx(_sentence_network(network, pooling, additive_mask=additive), out / MODEL_FILE)
+            parity = _parity(out / MODEL_FILE, batches, expected)
+        except Exception as error:  # what an exporter raises is not specified
+            faults.append(f"{type(error).__name__}: {error}")
+            continue
+        if parity >= LEAST_PARITY:
+            break
+        faults.append(f"cosine {parity:.4f} with the original, below {LEAST_PARITY}")
+    else:
+        raise ModelError(f"{source}: cannot be exported to ONNX: {'; '.join(faults)}")
+    positions = int(getattr(network.config, "max_position_embeddings", 512))
+    card = EncoderCard(
+        name=name,
+        model=model,
+        source_hash=source_hash,
+        dim=int(expected[0].shape[1]),
+        max_tokens=min(limit or positions, positions),
+        pooling=pooling,
+        parity=round(parity, 6),
+        files={file: sha256_of(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)},
+    )
+    card.write(out)
+    return card
+
+
+def _sentence_network(network: Any, pooling: Pooling, *, additive_mask: bool) -> Any:
+    """The transformer with pooling and scaling to length 1: (ids, mask) int64[n, t] -> float32[n, dim]."""
+    import torch
+
+    class SentenceNetwork(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            kept = attention_mask.to(torch.float32)  # [n, t]
+            mask = (1.0 - kept[:, None, None, :]) * -10_000.0 if additive_mask else attention_mask
+            tokens = self.network(input_ids=input_ids, attention_mask=mask).last_hidden_state  # [n, t, dim]
+            if pooling == "cls":
+                pooled = tokens[:, 0]  # [n, dim]
+            elif pooling == "max":
+                pooled = (tokens - (1.0 - kept.unsqueeze(-1)) * 10_000.0).amax(1)  # [n, dim]
+            else:
+                pooled = (tokens * kept.unsqueeze(-1)).sum(1) / kept.sum(1, keepdim=True)  # [n, dim]
+            scaled: torch.Tensor = pooled * torch.rsqrt((pooled * pooled).sum(1, keepdim=True) + 1e-12)
+            return scaled
+
+    return SentenceNetwork().eval()
+
+
+def _to_onnx(network: Any, file: Path) -> None:
+    import torch
+
+    ids = torch.ones((2, 7), dtype=torch.int64)
+    axes = {0: "texts", 1: "tokens"}
+    torch.onnx.export(
+        network,
+        (ids, torch.ones_like(ids)),
+        str(file),
+        input_names=["input_ids", "attention_mask"],
+        output_names=["vector"],
+        dynamic_axes={"input_ids": axes, "attention_mask": axes, "vector": {0: "texts"}},
+        opset_version=_OPSET,
+        # The tracing exporter: 1 s against 12 s, and its graph takes 60 MB less when loaded.
+        dynamo=False,
+    )
+
+
+def _batches(tokenizer_file: Path) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Ids and masks int64[n, t] of the parity texts: each alone, then all in one padded batch."""
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(64)
+    ids = [tokenizer.encode(text).ids for text in _PARITY_TEXTS]
+    batches = []
+    for group in (*([one] for one in ids), ids):
+        padded = np.zeros((len(group), max(map(len, group))), np.int64)
+        mask = np.zeros_like(padded)
+        for row, tokens in enumerate(group):
+            padded[row, : len(tokens)] = tokens
+            mask[row, : len(tokens)] = 1
+        batches.append((padded, mask))
+    return batches
+
+
+def _parity(
+    file: Path, batches: list[tuple[NDArray[np.int64], NDArray[np.int64]]], expected: list[NDArray[np.float32]]
+) -> float:
+    """The least cosine between the exported model's vectors and those expected."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    least = 1.0
+    for (ids, mask), wanted in zip(batches, expected, strict=True):
+        got = session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+        least = min(least, float((got * wanted).sum(axis=1).min()))
+    return least
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m aisle.represent.export", description=__doc__.splitlines()[0])
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--source-hash", required=True)
+    given = parser.parse_args(arguments)
+    try:
+        export_encoder(given.source, given.out, name=given.name, model=given.model, source_hash=given.source_hash)
+    except (AisleError, OSError, ValueError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
