@@ -1,0 +1,137 @@
+// The search box: suggestions as one types (ARIA combobox), or, on the search page, the results themselves.
+
+import { categoryUrl, productUrl, searchUrl, suggest } from "./api.js";
+import { $, debounce, emphasised, fill, h, icon, photo } from "./dom.js";
+import { t, tn } from "./i18n.js";
+
+const PAUSE_MS = 90;
+const GROUPS = [
+  ["query", "suggest.queries"],
+  ["category", "suggest.categories"],
+  ["product", "suggest.products"],
+];
+
+/** Where choosing a suggestion leads. */
+export function suggestionUrl(suggestion) {
+  if (suggestion.kind === "product" && suggestion.item_id) return productUrl(suggestion.item_id);
+  if (suggestion.kind === "category") return categoryUrl(suggestion.text);
+  return searchUrl(suggestion.text);
+}
+
+function label(suggestion) {
+  const nodes = emphasised(suggestion.highlight || suggestion.text);
+  if (suggestion.kind !== "category") return h("span", null, nodes);
+  // the leaf says what it is, the way to it comes after
+  const parts = suggestion.text.split(" > ");
+  const leaf = (suggestion.highlight || suggestion.text).split(/ (?:>|&gt;) /).at(-1);
+  return h("span", null, emphasised(leaf), parts.length > 1 && h("span", { class: "trail" }, ` – ${parts.slice(0, -1).join(" › ")}`));
+}
+
+function option(suggestion, index) {
+  return h(
+    "a",
+    { class: "suggestion", id: `suggestion-${index}`, role: "option", "aria-selected": "false", tabindex: "-1", href: suggestionUrl(suggestion), dataset: { kind: suggestion.kind, text: suggestion.text } },
+    suggestion.kind === "product" ? photo(suggestion.image_link, "", { extra: "thumb" }) : suggestion.kind === "query" && icon("search"),
+    label(suggestion),
+  );
+}
+
+/** Wire the header's box. A page that searches live itself sets `data-live` on it and listens for `aisle:query`. */
+export function wireSearchBox() {
+  const box = $("searchbox");
+  const input = $("query");
+  const list = $("suggestions");
+  const status = $("suggestions-status");
+  const clear = $("query-clear");
+  const live = () => box.dataset.live === "yes";
+  let options = [];
+  let chosen = -1;
+  let asking = null;
+
+  const set = (attributes) => Object.entries(attributes).forEach(([name, value]) => input.setAttribute(name, value));
+  set({ role: "combobox", "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list" });
+
+  function close() {
+    asking?.abort();
+    ask.cancel();
+    list.hidden = true;
+    chosen = -1;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+
+  function choose(index) {
+    chosen = (index + options.length + 1) % (options.length + 1);
+    if (chosen === options.length) chosen = -1; // back in the box itself
+    options.forEach((one, i) => one.setAttribute("aria-selected", String(i === chosen)));
+    if (chosen < 0) return input.removeAttribute("aria-activedescendant");
+    input.setAttribute("aria-activedescendant", options[chosen].id);
+    return options[chosen].scrollIntoView({ block: "nearest" });
+  }
+
+  function show(suggestions) {
+    options = [];
+    const groups = GROUPS.map(([kind, title]) => {
+      const ones = suggestions.filter((one) => one.kind === kind);
+      if (!ones.length) return null;
+      const drawn = ones.map((one, i) => option(one, options.length + i));
+      options.push(...drawn);
+      return h("div", { role: "group", "aria-label": t(title) }, h("h3", { "aria-hidden": "true" }, t(title)), drawn);
+    });
+    fill(list, groups);
+    chosen = -1;
+    list.hidden = options.length === 0;
+    input.setAttribute("aria-expanded", String(options.length > 0));
+    input.removeAttribute("aria-activedescendant");
+    status.textContent = tn("suggest.count", options.length);
+  }
+
+  const ask = debounce(async () => {
+    asking?.abort();
+    const mine = (asking = new AbortController());
+    try {
+      const { suggestions } = await suggest(input.value.trim(), mine.signal);
+      if (mine === asking && !mine.signal.aborted && document.activeElement === input) show(suggestions);
+    } catch {
+      /* no suggestions is what a shopper sees when there are none */
+    }
+  }, PAUSE_MS);
+
+  function changed() {
+    clear.hidden = input.value === "";
+    if (live()) box.dispatchEvent(new CustomEvent("aisle:query", { detail: input.value }));
+    else if (input.value.trim()) ask();
+    else close();
+  }
+
+  input.addEventListener("input", changed);
+  input.addEventListener("focus", () => !live() && input.value.trim() && ask());
+  clear.addEventListener("click", () => {
+    input.value = "";
+    changed();
+    input.focus();
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return; // Enter and arrows belong to the input method
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      if (list.hidden) return;
+      event.preventDefault();
+      choose(event.key === "ArrowDown" ? chosen + 1 : chosen < 0 ? options.length - 1 : chosen - 1);
+    } else if (event.key === "Enter" && chosen >= 0) {
+      event.preventDefault();
+      location.assign(options[chosen].href);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault();
+      close();
+    }
+  });
+  box.querySelector("form").addEventListener("submit", (event) => {
+    if (!live()) return;
+    event.preventDefault();
+    box.dispatchEvent(new CustomEvent("aisle:submit", { detail: input.value }));
+    input.blur();
+  });
+  document.addEventListener("pointerdown", (event) => !box.contains(event.target) && close());
+  box.addEventListener("focusout", (event) => event.relatedTarget && !box.contains(event.relatedTarget) && close());
+  addEventListener("pageshow", () => (clear.hidden = input.value === ""));
+}
