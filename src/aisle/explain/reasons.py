@@ -6,12 +6,13 @@ language of the page. Every hit has at least one reason.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aisle.types import Group, Query, Reason
+from aisle.types import Clause, Group, Query, Reason
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "because_viewed": {"en": "Because you viewed {subject}", "zh": "因为您看过{subject}"},
@@ -127,9 +128,10 @@ def reasons_for_match(
     elif query.text.strip():
         reasons.append(Reason("close_meaning", query.semantic_text.strip() or query.text.strip()))
     for part in query.understood:
-        value = _held(part.kind, part.clause.values, group)
+        value = _held(part.kind, part.clause, group)
         if part.kind == "price":
-            reasons.append(Reason("matches_price"))
+            if _within_price(part.clause, group):
+                reasons.append(Reason("matches_price"))
         elif value:
             reasons.append(Reason(f"matches_{part.kind}", value))
     lead = group.lead
@@ -170,13 +172,23 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _held(kind: str, values: Sequence[str], group: Group) -> str:
-    """Which of the values the group has, as the catalogue writes it."""
-    wanted = {_fold(v) for v in values}
+def _held(kind: str, clause: Clause, group: Group) -> str:
+    """Which of the values the group really has, as the catalogue writes it."""
+    wanted = {_fold(v) for v in clause.values}
     if kind == "category":
-        return next((leaf(v) for v in values if _fold(leaf(v)) in _fold(group.lead.product_type)), "")
+        return next((leaf(v) for v in clause.values if _fold(leaf(v)) in _fold(group.lead.product_type)), "")
     for product in group.products:
-        own = getattr(product, kind, "") if kind in {"color", "size", "gender", "brand", "material"} else ""
-        if isinstance(own, str) and _fold(own) in wanted:
-            return own
-    return "" if kind != "attribute" else next(iter(values), "")
+        if kind in {"color", "size", "gender", "brand", "material"}:
+            own: tuple[str, ...] = (getattr(product, kind),)
+        else:
+            own = product.attributes.get(clause.field, ())
+        found = next((v for v in own if _fold(v) in wanted), "")
+        if found:
+            return found
+    return ""
+
+
+def _within_price(clause: Clause, group: Group) -> bool:
+    low = -math.inf if clause.low is None else clause.low
+    high = math.inf if clause.high is None else clause.high
+    return any(low <= float(p.current_price.amount) <= high for p in group.products if p.current_price)
