@@ -123,6 +123,9 @@ class ContentStore(Protocol):
 
     def upsert_pages(self, pages: Iterable[Page]) -> tuple[int, int, int]: ...
 
+    def version(self) -> int:
+        """Grows with every change, whichever process made it."""
+
     def reviews(self, item_ids: Sequence[str], limit: int) -> list[Review]: ...
 
     def ratings(self) -> dict[str, tuple[float, int]]:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, product
 
 from aisle.types import Group, Product
@@ -48,8 +49,9 @@ _MALE = frozenset(
     {"male", "men", "man", "mens", "men's", "boy", "boys", "m", "男", "男士", "男款", "男性", "男装", "男童"}
 )
 _FEMALE = frozenset(
-    {"female", "women", "woman", "womens", "women's", "ladies", "girl", "girls", "f", "w", "女", "女士", "女款", "女性", "女装", "女童"}
-)  # fmt: skip
+    {"female", "women", "woman", "womens", "women's", "ladies", "girl", "girls", "f", "w"}
+    | {"女", "女士", "女款", "女性", "女装", "女童"}
+)
 _UNISEX = frozenset({"unisex", "all", "both", "中性", "男女通用", "男女", "通用"})
 
 
@@ -135,11 +137,15 @@ def group_title(group: Group) -> str:
 def item_values(item: Product) -> Iterable[tuple[str, str]]:
     """(field, value as displayed) of one product; Merchant's "A/B" gives each."""
     for kind in (item.product_type, *item.additional_product_types):
+        if not kind:
+            continue
         levels = [clean(level) for level in kind.split(">")]
         levels = [level for level in levels if level]
         for depth in range(1, len(levels) + 1):
             yield "product_type", " > ".join(levels[:depth])
     for name, value in (("color", item.color), ("material", item.material), ("pattern", item.pattern)):
+        if not value:
+            continue
         for part in _SEVERAL.split(value):
             if part.strip():
                 yield name, clean(part)
@@ -149,7 +155,7 @@ def item_values(item: Product) -> Iterable[tuple[str, str]]:
         ("brand", item.brand), ("size", item.size), ("age_group", item.age_group),
         ("availability", item.availability), ("condition", item.condition),
     ):  # fmt: skip
-        if value.strip():
+        if value and value.strip():
             yield name, clean(value)
     for name, several in item.attributes.items():
         key = field_name(name)
@@ -164,6 +170,8 @@ def variant_tokens(products: Sequence[Product]) -> dict[str, list[str]]:
     """For each set of two or more variant fields, the combinations of values that some variant has."""
     tokens: dict[str, dict[str, None]] = {}
     for item in products:
+        if not (item.color or item.size):
+            continue
         colors = [filter_key("color", part) for part in _SEVERAL.split(item.color) if part.strip()]
         has = {
             "availability": [filter_key("availability", item.availability)],
@@ -182,6 +190,7 @@ def variant_token(values: Sequence[str]) -> str:
     return JOIN.join(values)
 
 
+@lru_cache(8192)
 def filter_key(name: str, value: str) -> str:
     """The form in which a field's value is indexed and looked up."""
     if name == "product_type":
@@ -221,7 +230,9 @@ def fold(value: str) -> str:
 def clean(value: str) -> str:
     """As displayed: one line, no control characters, at most MAX_VALUE_CHARS."""
     if not value.isprintable():
-        value = "".join(c if c.isprintable() else " " for c in value)
+        value = "".join(c if c.isprintable() else " " for c in value[: 4 * MAX_VALUE_CHARS])
+    elif len(value) <= MAX_VALUE_CHARS and "  " not in value and " " not in value[:1] + value[-1:] and value.isascii():
+        return value  # nearly always
     return _SPACE.sub(" ", value).strip()[:MAX_VALUE_CHARS].strip()
 
 

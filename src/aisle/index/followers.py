@@ -45,6 +45,11 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name=f"aisle-{self.name}", daemon=True)
         self._thread.start()
 
+    def restart(self) -> None:
+        """Start again after a stop."""
+        self._stopping.clear()
+        self.start()
+
     def nudge(self) -> None:
         """Look for changes now rather than at the next poll."""
         self._nudge.set()

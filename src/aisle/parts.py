@@ -1,0 +1,380 @@
+"""The open parts of one shop and the threads that keep them fresh.
+
+`aisle.wiring` chooses the adapters; this module only knows their ports.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from aisle.answers import AnswerCache, Latencies
+from aisle.errors import AisleError, ModelDamaged
+from aisle.index.columns import Columns
+from aisle.index.followers import DenseFollower, Follower, LexicalFollower
+from aisle.index.snapshots import IndexFolder
+from aisle.learn.queries import QueryCounts
+from aisle.learn.replay import Replay
+from aisle.learn.shoppers import ShopperStates
+from aisle.learn.training import COVISITATION
+from aisle.learn.trending import TrendingCounts
+from aisle.ports import (
+    CatalogStore,
+    ContentStore,
+    EventLog,
+    LexicalIndex,
+    ModelStore,
+    Recommender,
+    SlateLog,
+    StateStore,
+    TextEncoder,
+)
+from aisle.protect.keys import Keyring
+from aisle.protect.passwords import AdminPassword
+from aisle.rank.mix import SURFACES
+from aisle.retrieve.for_you import ForYou
+from aisle.retrieve.hybrid import HybridRetriever
+from aisle.retrieve.similar import Similar
+from aisle.retrieve.suggest import Entry, Suggester, category_entries
+from aisle.retrieve.together import Together
+from aisle.retrieve.trending import Newest, Trending, TrendingCategory
+from aisle.settings import Settings
+from aisle.slate import HitMaker, group_title
+from aisle.types import Group, Ords, Scores, now_ms
+from aisle.understand.lexicon import Lexicon
+from aisle.understand.query import Understander
+
+log = logging.getLogger("aisle")
+
+_SUGGESTIONS_EVERY_S = 900.0
+"""Seconds between looks at what shoppers have searched for."""
+
+
+class Overview(Protocol):
+    """What happened, counted for the shopkeeper."""
+
+    def overview(self, days: int, now_ms: int) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything durable."""
+
+    catalog: CatalogStore
+    events: EventLog
+    slates: SlateLog
+    content: ContentStore
+    state: StateStore
+    models: ModelStore
+    overview: Overview
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who may come in."""
+
+    keys: Keyring
+    password: AdminPassword
+    secret: bytes
+
+
+@dataclass(slots=True)
+class Indexes:
+    """The indexes and how to make them: `open_lexical` may be asked again after a switch."""
+
+    folder: IndexFolder
+    open_lexical: Callable[[Path, bool], LexicalIndex]
+    lexical: LexicalIndex
+    columns: Columns
+    dense: DenseFollower | None
+    encoder: TextEncoder | None
+    missing: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Parts:
+    """A shop's parts, running.
+
+    Followers keep indexes, folds and models at the newest change, whichever
+    process made it; `close` leaves snapshots behind that make the next start quick.
+    """
+
+    def __init__(self, path: Path, settings: Settings, stores: Stores, indexes: Indexes, doors: Doors) -> None:
+        self.path, self.settings, self.stores, self.doors = path, settings, stores, doors
+        self.indexes = indexes
+        self.columns = indexes.columns
+        self.answers = AnswerCache(settings.search.cache_size)
+        self.latencies = Latencies()
+        self.hits = HitMaker(stores.catalog, stores.content)
+        self.suggester = Suggester()
+        self._entries: dict[int, Entry] = {}
+        self._words_changed = threading.Event()
+        self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
+        self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
+        self.replay = Replay(
+            stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
+        )
+        poll_s = settings.storage.poll_ms / 1000
+        self._lexical_follower = LexicalFollower(
+            stores.catalog,
+            indexes.lexical,
+            indexes.columns,
+            owner=self._owner,
+            on_change=self._catalogue_changed,
+            poll_s=poll_s,
+        )
+        self.retriever = self._new_retriever()
+        self._covisitation_version = ""
+        self._together: Mapping[str, np.ndarray] | None = None
+        self._followers: list[Follower] = [
+            self._lexical_follower,
+            *([indexes.dense] if indexes.dense else []),
+            _Calls("events", poll_s, self._follow_events),
+            _Calls("models", poll_s, self._follow_models),
+            _Calls("words", poll_s, self._follow_words),
+        ]
+        self._sources: dict[str, Recommender] = {}
+        self._make_sources()
+
+    # ------------------------------------------------------------ life cycle
+
+    def start(self) -> None:
+        """Bring everything but new embeddings up to date, then follow in the background."""
+        while self._lexical_follower.step():
+            pass
+        self.replay.restore()
+        self._follow_models()
+        self._follow_words()
+        for follower in self._followers:
+            follower.start()
+
+    def close(self) -> None:
+        for follower in self._followers:
+            follower.stop()
+        try:
+            if self.indexes.dense is not None:
+                self.indexes.dense.snapshot(force=True)
+            self.stores.slates.flush()
+            self.replay.snapshot(force=True)
+        except (AisleError, OSError) as error:
+            # Snapshots only save time: the log and the catalogue hold everything.
+            log.warning("closing: %s", error)
+        self.indexes.lexical.close()
+        self.indexes.folder.release()
+        self.stores.close()
+
+    def nudge(self) -> None:
+        """Look for changes now."""
+        for follower in self._followers:
+            follower.nudge()
+
+    def wait_indexed(self, timeout_s: float, progress: Callable[[str, int, int], None] | None) -> bool:
+        """Until words and meaning have the newest change; False when the time is up."""
+        deadline = time.monotonic() + timeout_s
+        target = self.stores.catalog.seq()
+        dense = self.indexes.dense
+        self.nudge()
+        while time.monotonic() < deadline:
+            words = self._lexical_follower.seq >= target
+            meaning = dense is None or (dense.seq >= target and not dense.n_waiting)
+            if progress is not None:
+                _, n_groups = self.stores.catalog.count()
+                alive = int(self.columns.facts.alive.sum())
+                progress("searchable by words", min(alive, n_groups), n_groups)
+                if dense is not None:
+                    progress("searchable by meaning", min(len(dense.dense), n_groups), n_groups)
+            if words and meaning:
+                return True
+            failed = self._lexical_follower.error or (dense.error if dense else "")
+            if failed:
+                raise ModelDamaged(f"indexing stopped: {failed}")
+            time.sleep(0.02)
+        return False
+
+    def rebuild(self, progress: Callable[[str, int, int], None] | None = None) -> None:
+        """Build the lexical index anew beside the one that serves, then switch in one rename."""
+        folder = self.indexes.folder
+        version = folder.create()
+        fresh = self.indexes.open_lexical(version / "lexical", True)
+        _, n_groups = self.stores.catalog.count()
+        seq = done = 0
+        while groups := self.stores.catalog.changed(seq, 4000):
+            fresh.upsert(groups)
+            seq, done = max(g.seq for g in groups), done + len(groups)
+            fresh.commit(seq)
+            if progress is not None:
+                progress("rebuilding", min(done, n_groups), n_groups)
+        self._lexical_follower.stop()
+        old, self.indexes.lexical = self.indexes.lexical, fresh
+        self._lexical_follower.lexical = fresh
+        folder.switch(version)
+        self.retriever = self._new_retriever()
+        old.close()
+        folder.clean()
+        self._lexical_follower.restart()
+        if self.indexes.dense is not None:
+            self.indexes.dense.snapshot(force=True)
+
+    # --------------------------------------------------------- what is asked
+
+    @property
+    def shoppers(self) -> ShopperStates:
+        return self.replay.folds["shoppers"]  # type: ignore[return-value]
+
+    @property
+    def trending(self) -> TrendingCounts:
+        return self.replay.folds["trending"]  # type: ignore[return-value]
+
+    @property
+    def queries(self) -> QueryCounts:
+        return self.replay.folds["queries"]  # type: ignore[return-value]
+
+    def popular(self) -> tuple[Ords, Scores]:
+        return self.trending.top(now_ms())
+
+    def versions(self) -> tuple[object, ...]:
+        """Everything that an answer to a search depends on beside the request."""
+        dense = self.indexes.dense
+        return (self.columns.facts.version, dense.version if dense else 0, self.stores.content.version())
+
+    def model_versions(self) -> dict[str, str]:
+        """What made this answer, for the slate log."""
+        found = {"covisitation": self._covisitation_version} if self._covisitation_version else {}
+        return found | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
+
+    def sources(self, surface: str, product_type: str) -> list[tuple[Recommender, float]]:
+        """The sources of a surface with their weights."""
+        chosen = dict(self._sources)
+        if product_type:
+            chosen["trending_category"] = TrendingCategory(self.popular, self._facts, product_type)
+        return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
+
+    def health(self) -> dict[str, Any]:
+        """How far the indexes are, and what cannot help now."""
+        seq, dense = self.stores.catalog.seq(), self.indexes.dense
+        degraded = [self.indexes.missing] if self.indexes.missing else []
+        degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error]
+        return {
+            "seq": seq,
+            "index_seq": self._lexical_follower.seq,
+            "index_lag": max(0, seq - self._lexical_follower.seq),
+            "dense_seq": dense.seq if dense else 0,
+            "event_seq": self.replay.seq,
+            "degraded": degraded,
+        }
+
+    # ------------------------------------------------------------- following
+
+    @property
+    def encoder_name(self) -> str:
+        return self.indexes.encoder.name if self.indexes.encoder else ""
+
+    def _owner(self) -> bool:
+        """Whether this process writes the indexes; it takes over when no other does."""
+        if self.indexes.folder.owned:
+            return True
+        if not self.indexes.folder.claim():
+            return False
+        self.indexes.lexical.claim()
+        return True
+
+    def _facts(self) -> Any:
+        return self.columns.facts
+
+    def ord_of(self, item_id: str) -> int:
+        return self.columns.facts.ord_of.get(item_id, -1)
+
+    def _new_folds(self) -> dict[str, Any]:
+        recommend = self.settings.recommend
+        return {
+            "shoppers": ShopperStates(recommend, self.ord_of),
+            "trending": TrendingCounts(recommend.trending_half_life_days, self.ord_of),
+            "queries": QueryCounts(),
+        }
+
+    def _new_retriever(self) -> HybridRetriever:
+        dense = self.indexes.dense.dense if self.indexes.dense else None
+        return HybridRetriever(self.indexes.lexical, dense, self.indexes.encoder, self.settings.search)
+
+    def _make_sources(self) -> None:
+        """Sources are replaced as a whole, so that an answer never mixes two versions."""
+        viewed, bought = Together.of("viewed", self._together), Together.of("bought", self._together)
+        dense = self.indexes.dense
+        similar = Similar(dense.dense, self._facts, version=lambda: dense.version) if dense else None
+        made: list[Recommender] = [
+            viewed,
+            bought,
+            ForYou(viewed, bought, similar),
+            Trending(self.popular, self._facts),
+            TrendingCategory(self.popular, self._facts),
+            Newest(self._facts),
+            *([similar] if similar else []),
+        ]
+        self._sources = {source.name: source for source in made}
+
+    def _catalogue_changed(self, groups: Sequence[Group]) -> None:
+        self.shoppers.catalogue_changed()
+        self.trending.catalogue_changed()
+        fresh = {g.ord: _suggestable(g) for g in groups if g.products}
+        gone = [g.ord for g in groups if not g.products]
+        self._entries.update(fresh)
+        for ord_ in gone:
+            self._entries.pop(ord_, None)
+        self.suggester.upsert(fresh.values())
+        self.suggester.remove(str(o) for o in gone)
+        self._words_changed.set()
+
+    def _follow_events(self) -> bool:
+        if self.stores.events.last_seq() > self.replay.seq:
+            self.replay.catch_up()
+        self.replay.snapshot()
+        return False
+
+    def _follow_models(self) -> bool:
+        """Take up a model that this or another process promoted."""
+        active = self.stores.models.active(COVISITATION)
+        version = active.version if active else ""
+        if version != self._covisitation_version:
+            self._together = self.stores.models.arrays(COVISITATION, version) if active else None
+            self._covisitation_version = version
+            self._make_sources()
+        return False
+
+    def _follow_words(self) -> bool:
+        """The catalogue's words for understanding, and what may be suggested."""
+        if self._words_changed.is_set():
+            self._words_changed.clear()
+            self.understander = Understander(
+                Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
+            )
+        due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
+        if self.suggester.stale or due:
+            self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
+            categories = dict(self.indexes.lexical.vocabulary("product_type"))
+            entries = [*list(self._entries.values()), *category_entries(categories)]
+            self.suggester.rebuild(entries, self.queries.popular())
+        return False
+
+
+def _suggestable(group: Group) -> Entry:
+    lead = group.lead
+    return Entry(group_title(group), item_id=lead.item_id, image_link=lead.image_link, key=str(group.ord))
+
+
+class _Calls(Follower):
+    """A follower of one function."""
+
+    def __init__(self, name: str, poll_s: float, call: Callable[[], bool]) -> None:
+        super().__init__(poll_s)
+        self.name, self._call = name, call
+
+    def step(self) -> bool:
+        return self._call()

@@ -1,0 +1,466 @@
+"""The shop: one facade, and the request path from top to bottom.
+
+understand the query, retrieve candidates, rank them, show the slate, remember it
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from aisle.errors import InvalidRequest, NotFound
+from aisle.explain.reasons import reasons_for_match, reasons_for_source
+from aisle.insight.overview import with_totals
+from aisle.intake.importer import Importer
+from aisle.learn.training import train_all
+from aisle.ports import Changes
+from aisle.rank.mix import mix
+from aisle.slate import new_list_id, rating_of
+from aisle.types import (
+    Ack,
+    Event,
+    Filters,
+    ImportSummary,
+    ItemPage,
+    LoggedEvent,
+    ModelVersion,
+    Page,
+    Product,
+    Promotion,
+    Slate,
+    Suggestion,
+    now_ms,
+)
+from aisle.understand.filters import parse_filters
+from aisle.understand.highlight import highlight
+from aisle.understand.query import relax, without
+
+if TYPE_CHECKING:
+    from aisle.parts import Parts
+    from aisle.protect.keys import Keyring
+    from aisle.protect.passwords import AdminPassword
+    from aisle.settings import Settings
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how much is done, and of how much (0: not known)."""
+
+DEFAULT_FACETS = ("product_type", "brand", "color", "size", "gender", "material", "availability", "price")
+SORTS = ("relevance", "price_asc", "price_desc", "newest")
+_REVIEWS_SHOWN = 50
+SURFACES = ("home", "similar", "together", "viewed", "trending", "cart")
+
+
+class Shop:
+    """A shop folder, open: import, search, recommend, record, train.
+
+    Make one with `Shop.open`. All methods may be called from several threads.
+    Errors are those of `aisle.errors`.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @classmethod
+    def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
+        """Open the shop in folder `path`, making one when there is none and `create` is true.
+
+        Raises ShopNotFound, SettingsError, StorageError.
+        """
+        from aisle.wiring import open_parts  # the composition root is built on this module, not under it
+
+        return cls(open_parts(Path(path), create=create, settings=settings))
+
+    def close(self) -> None:
+        """Finish what is queued, save snapshots, release the folder."""
+        self._parts.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        return self._parts.path
+
+    @property
+    def settings(self) -> Settings:
+        return self._parts.settings
+
+    # ------------------------------------------------------- the request path
+
+    def search(
+        self,
+        query: str = "",
+        *,
+        visitor_id: str = "",
+        session_id: str = "",
+        filters: str | Filters = (),
+        facets: Sequence[str] | None = None,
+        page: int = 0,
+        hits_per_page: int = 24,
+        sort: str = "relevance",
+        ignore: Sequence[str] = (),
+        record: bool = True,
+    ) -> Slate:
+        """Products for the shopper's words, best first.
+
+        `filters` are conditions such as `color:Red AND price < 60`; `facets`
+        name the fields to count (None: the usual ones); `sort` is relevance,
+        price_asc, price_desc or newest; `ignore` takes back what was
+        understood, by kind (`color`, `price`, …).
+
+        Raises InvalidFilter for a filter that does not parse or an unknown
+        field, InvalidRequest for an impossible page.
+        """
+        started = time.perf_counter()
+        conditions = parse_filters(filters) if isinstance(filters, str) else filters
+        counted = DEFAULT_FACETS if facets is None else tuple(facets)
+        self._check_page(page, hits_per_page, sort)
+        asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
+        slate = self._parts.answers.get(asked)
+        if slate is None:
+            slate = self._search(query, conditions, counted, page, hits_per_page, sort, ignore)
+            if not slate.degraded:
+                self._parts.answers.put(asked, slate)
+        return self._remember(slate, visitor_id, started, record)
+
+    def _search(
+        self,
+        text: str,
+        conditions: Filters,
+        facets: Sequence[str],
+        page: int,
+        hits_per_page: int,
+        sort: str,
+        ignore: Sequence[str],
+    ) -> Slate:
+        parts, offset = self._parts, page * hits_per_page
+        retrieve = partial(parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort)
+        window = {"page": page, "hits_per_page": hits_per_page}
+        query = without(parts.understander.understand(text), ignore)
+        found = retrieve(query, **window)
+        if found.n_hits == 0 and (relaxed := relax(query)) != query:
+            # A guess must never empty the page: what was understood becomes a wish.
+            query, found = relaxed, retrieve(relaxed, **window)
+        ranked = parts.rank(found, offset, hits_per_page, sort)
+        hits = parts.hits.hits(
+            found.ords[ranked.rows],
+            ranked.scores,
+            first_position=offset,
+            wanted=(*conditions, *(u.clause for u in query.understood)),
+            sources=ranked.sources,
+            reasons=lambda _row, group: reasons_for_match(query, group),
+            highlights=lambda title: {"title": highlight(title, query)},
+        )
+        return Slate(
+            list_id="",
+            surface="search",
+            hits=hits,
+            query=query,
+            n_hits=found.n_hits,
+            page=page,
+            hits_per_page=hits_per_page,
+            facets=found.facets,
+            facet_stats=found.facet_stats,
+            features=ranked.features,
+            propensities=(1.0,) * len(hits),
+            model_versions=parts.model_versions(),
+            degraded=found.degraded,
+        )
+
+    def recommend(
+        self,
+        surface: str = "home",
+        *,
+        visitor_id: str = "",
+        item_ids: Sequence[str] = (),
+        product_type: str = "",
+        top_k: int = 12,
+        record: bool = True,
+    ) -> Slate:
+        """Products for a surface: home, similar, together, viewed, trending or cart.
+
+        `item_ids` are the products the surface is about; `product_type`
+        confines trending. Unknown visitors and items get popular products.
+
+        Raises InvalidRequest for an unknown surface.
+        """
+        started = time.perf_counter()
+        if surface not in SURFACES:
+            raise InvalidRequest(f"no surface {surface!r}: use one of {', '.join(SURFACES)}", field="surface")
+        if not 1 <= top_k <= self.settings.server.max_hits_per_page:
+            raise InvalidRequest(f"top_k must be from 1 to {self.settings.server.max_hits_per_page}", field="top_k")
+        parts, facts = self._parts, self._parts.columns.facts
+        shopper = parts.shoppers.view(visitor_id, now_ms())
+        seeds = facts.ords_of(item_ids)
+        proposals = [
+            (source.recommend(shopper, seeds, self.settings.recommend.top_k), weight)
+            for source, weight in parts.sources(surface, product_type)
+        ]
+        ranked = mix(
+            proposals,
+            shopper=shopper,
+            seeds=seeds,
+            facts=facts,
+            top_k=top_k,
+            surface=surface,
+            in_stock_only=self.settings.recommend.in_stock_only,
+        )
+        subjects = parts.hits.subjects(ranked.because)
+        hits = parts.hits.hits(
+            ranked.ords,
+            ranked.scores,
+            sources=ranked.sources,
+            reasons=lambda row, group: reasons_for_source(
+                ranked.sources[row],
+                subjects[row][0],
+                item_id=subjects[row][1],
+                relation=ranked.relations[row],
+                category=group.lead.product_type,
+            ),
+        )
+        slate = Slate(
+            list_id="",
+            surface=surface,
+            hits=hits,
+            n_hits=len(hits),
+            hits_per_page=top_k,
+            features=ranked.features,
+            propensities=(1.0,) * len(hits),
+            model_versions=parts.model_versions(),
+        )
+        return self._remember(slate, visitor_id, started, record)
+
+    def _remember(self, slate: Slate, visitor_id: str, started: float, record: bool) -> Slate:
+        """Give the answer its identity and log what is shown."""
+        took_ms = (time.perf_counter() - started) * 1000
+        shown = replace(slate, list_id=new_list_id(), visitor_id=visitor_id, time_ms=now_ms(), took_ms=took_ms)
+        if record:
+            self._parts.slates.record(shown)
+            self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
+        return shown
+
+    def _check_page(self, page: int, hits_per_page: int, sort: str) -> None:
+        most = self.settings.server.max_hits_per_page
+        if not 1 <= hits_per_page <= most:
+            raise InvalidRequest(f"hits_per_page must be from 1 to {most}", field="hits_per_page")
+        if page < 0:
+            raise InvalidRequest("page counts from 0", field="page")
+        if (page + 1) * hits_per_page > self.settings.search.pagination_limit + hits_per_page:
+            limit = self.settings.search.pagination_limit
+            raise InvalidRequest(f"only the first {limit} hits can be paged through; filter instead", field="page")
+        if sort not in SORTS:
+            raise InvalidRequest(f"no sort {sort!r}: use one of {', '.join(SORTS)}", field="sort")
+
+    def suggest(self, prefix: str, *, visitor_id: str = "", top_k: int = 8) -> list[Suggestion]:
+        """Completions of what is being typed: searches, categories, products."""
+        started = time.perf_counter()
+        found = self._parts.suggester.suggest(prefix, top_k)
+        self._parts.latencies.add("suggest", (time.perf_counter() - started) * 1000)
+        return found
+
+    def similar(self, item_id: str, *, visitor_id: str = "", top_k: int = 12) -> Slate:
+        """Products like this one."""
+        return self.recommend("similar", visitor_id=visitor_id, item_ids=[item_id], top_k=top_k)
+
+    def together(self, item_ids: Sequence[str], *, visitor_id: str = "", top_k: int = 12) -> Slate:
+        """Products often bought with these."""
+        return self.recommend("together", visitor_id=visitor_id, item_ids=item_ids, top_k=top_k)
+
+    def trending(self, product_type: str = "", *, visitor_id: str = "", top_k: int = 12) -> Slate:
+        """What is popular now, in the shop or in a category."""
+        return self.recommend("trending", visitor_id=visitor_id, product_type=product_type, top_k=top_k)
+
+    def item(self, item_id: str) -> ItemPage:
+        """All that a product page shows, by an item's or a group's id. Raises NotFound."""
+        stores = self._parts.stores
+        (ord_,) = stores.catalog.ords([item_id])
+        group = stores.catalog.groups([ord_])[0] if ord_ >= 0 else None
+        if group is None or not group.products:
+            raise NotFound(f"there is no product {item_id[:80]!r}")
+        rating, n_reviews = rating_of(group, stores.content.ratings())
+        ids = list(dict.fromkeys((group.group_id, *(p.item_id for p in group.products))))
+        return ItemPage(group, tuple(stores.content.reviews(ids, _REVIEWS_SHOWN)), n_reviews, rating)
+
+    # ---------------------------------------------------------------- events
+
+    def record(self, event: Event) -> Ack:
+        """Record one event; on return it is durable, and the next answer knows it."""
+        return self.record_async([event]).result()[0]
+
+    def record_many(self, events: Sequence[Event]) -> list[Ack]:
+        """Record several events in one go."""
+        return self.record_async(events).result()
+
+    def record_async(self, events: Sequence[Event]) -> Future[list[Ack]]:
+        """A future that resolves once the events are durable and the next answer knows them.
+
+        Raises StorageError through the future.
+        """
+        return self._parts.replay.follow(events, self._parts.stores.events.append(events))
+
+    def recent_events(self, limit: int = 100, *, after_seq: int = 0) -> list[LoggedEvent]:
+        """The newest events, oldest first."""
+        events = self._parts.stores.events
+        return events.read(max(after_seq, events.last_seq() - limit), limit)
+
+    # ---------------------------------------------------------------- intake
+
+    def import_products(
+        self,
+        source: str | Path,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        full: bool = False,
+        progress: Progress | None = None,
+    ) -> ImportSummary:
+        """Take in a product feed. With `full` it is the whole catalogue: products it lacks are removed.
+
+        `mapping` reads our field from their column, `{"title": "name"}`.
+        Raises IntakeError, having changed nothing, when the file cannot be read.
+        """
+        return self._importer().products(
+            Path(source), mapping=mapping, full=full, progress=progress, on_batch=self._parts.nudge
+        )
+
+    def import_events(
+        self,
+        source: str | Path,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        name: str | None = None,
+        progress: Progress | None = None,
+    ) -> ImportSummary:
+        """Take in a history of events, through the path that live events take."""
+        return self._importer().events(Path(source), mapping=mapping, name=name, progress=progress)
+
+    def import_reviews(
+        self, source: str | Path, *, mapping: Mapping[str, str] | None = None, progress: Progress | None = None
+    ) -> ImportSummary:
+        return self._importer().reviews(Path(source), mapping=mapping, progress=progress)
+
+    def import_promotions(self, source: str | Path, *, progress: Progress | None = None) -> ImportSummary:
+        return self._importer().promotions(Path(source), progress=progress)
+
+    def import_pages(self, source: str | Path, *, progress: Progress | None = None) -> ImportSummary:
+        """Take in a folder of help pages."""
+        return self._importer().pages(Path(source), progress=progress)
+
+    def _importer(self) -> Importer:
+        stores = self._parts.stores
+        return Importer(stores.catalog, stores.content, self.record_async, self.path, self.settings.shop.currency)
+
+    def upsert_products(self, products: Iterable[Product]) -> Changes:
+        """Add or replace products; durable on return, searchable within a second."""
+        changes = self._parts.stores.catalog.upsert(products)
+        self._parts.nudge()
+        return changes
+
+    def delete_products(self, item_ids: Sequence[str]) -> Changes:
+        """Take products out of the shop."""
+        changes = self._parts.stores.catalog.delete(item_ids)
+        self._parts.nudge()
+        return changes
+
+    def wait_indexed(self, timeout_s: float = 86_400.0, *, progress: Progress | None = None) -> bool:
+        """Wait until every change made so far is searchable; False when the time is up."""
+        return self._parts.wait_indexed(timeout_s, progress)
+
+    def rebuild_indexes(self, *, progress: Progress | None = None) -> None:
+        """Build the indexes anew beside those that serve, and switch. Raises ShopBusy when a server owns them."""
+        self._parts.rebuild(progress)
+
+    # ----------------------------------------------------------------- learn
+
+    def train(self, *, progress: Progress | None = None) -> list[ModelVersion]:
+        """Train every model on the log; each is measured, and serves only if it is better."""
+        stores, recommend = self._parts.stores, self.settings.recommend
+        versions = train_all(stores.events, stores.models, self._parts.ord_of, recommend, progress)
+        self._parts.nudge()
+        return versions
+
+    # ------------------------------------------------------------------ look
+
+    def promotions(self) -> list[Promotion]:
+        """The offers that hold now."""
+        return self._parts.stores.content.promotions(now_ms())
+
+    def pages(self) -> list[Page]:
+        return self._parts.stores.content.pages()
+
+    def models(self) -> list[ModelVersion]:
+        """Every version of every model that is kept."""
+        return self._parts.stores.models.versions()
+
+    def health(self) -> dict[str, Any]:
+        """How far the indexes are behind, and which parts cannot help now."""
+        return self._parts.health()
+
+    def status(self) -> dict[str, Any]:
+        """What the shop holds, how far its indexes are, which models serve."""
+        stores, health = self._parts.stores, self.health()
+        n_products, n_groups = stores.catalog.count()
+        return {
+            "name": self.settings.shop.name,
+            "products": n_products,
+            "groups": n_groups,
+            "events": stores.events.last_seq(),
+            "shoppers": len(self._parts.shoppers),
+            **health,
+            "encoder": self._parts.encoder_name or "none",
+            "models": [f"{m.name} {m.version}{' (serves)' if m.active else ''}" for m in self.models()],
+        }
+
+    def overview(self, days: int = 30) -> dict[str, Any]:
+        """What happened in the last days, for the admin page."""
+        parts = self._parts
+        n_products, n_groups = parts.stores.catalog.count()
+        health = parts.health()
+        found = with_totals(parts.stores.overview.overview(2 * days, now_ms()), days)
+        found["totals"]["currency"] = self.settings.shop.currency
+        return {
+            **found,
+            "latency": parts.latencies.summary(),
+            "models": [asdict(m) for m in self.models()],
+            "catalogue": {"n_products": n_products, "n_groups": n_groups, **health},
+        }
+
+    # ------------------------------------------------------------ protection
+
+    @property
+    def keys(self) -> Keyring:
+        return self._parts.doors.keys
+
+    @property
+    def admin_password(self) -> AdminPassword:
+        return self._parts.doors.password
+
+    @property
+    def secret(self) -> bytes:
+        """What signs the admin's session; never leaves the server."""
+        return self._parts.doors.secret
+
+    def erase(self, visitor_id: str) -> dict[str, int]:
+        """Forget a shopper: events, slates, and all state derived from them."""
+        stores = self._parts.stores
+        counts = {"events": stores.events.erase(visitor_id), "slates": stores.slates.erase(visitor_id)}
+        self._parts.replay.rebuild()
+        return counts
+
+    def export(self, visitor_id: str) -> dict[str, Any]:
+        """All that is stored about a shopper."""
+        stores = self._parts.stores
+        return {
+            "events": [asdict(logged.event) for logged in stores.events.of_visitor(visitor_id)],
+            "slates": stores.slates.of_visitor(visitor_id),
+        }

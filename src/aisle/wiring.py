@@ -1,0 +1,235 @@
+"""The composition root: the only module that chooses adapters."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aisle.adapters.faiss.index import FaissDenseIndex
+from aisle.adapters.files.models import FilesModelStore
+from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
+from aisle.adapters.sqlite.catalog import SqliteCatalogStore
+from aisle.adapters.sqlite.content import SqliteContentStore
+from aisle.adapters.sqlite.database import Database
+from aisle.adapters.sqlite.events import SqliteEventLog
+from aisle.adapters.sqlite.keys import SqliteKeyStore
+from aisle.adapters.sqlite.overview import SqliteOverview
+from aisle.adapters.sqlite.slates import SqliteSlateLog
+from aisle.adapters.sqlite.state import SqliteStateStore
+from aisle.adapters.sqlite.vectors import SqliteVectorStore
+from aisle.adapters.tantivy.lexical_index import TantivyLexicalIndex
+from aisle.errors import ModelDamaged, ModelError, ShopError, ShopNotFound, StorageError
+from aisle.index.columns import Columns
+from aisle.index.followers import DenseFollower, Embed
+from aisle.index.snapshots import IndexFolder
+from aisle.parts import Doors, Indexes, Parts, Stores
+from aisle.ports import LexicalIndex, TextEncoder, VectorStore
+from aisle.protect.keys import Keyring, read_secret
+from aisle.protect.passwords import AdminPassword
+from aisle.represent.embed import embed
+from aisle.represent.encoders import ensure_encoder
+from aisle.settings import Settings
+from aisle.types import Group, Vectors
+
+log = logging.getLogger("aisle")
+
+Progress = Callable[[str, int, int], None]
+
+SETTINGS_FILE, DATABASE_FILE = "aisle.toml", "aisle.db"
+_DENSE_BATCH = 2048
+"""Groups whose texts are sorted by length and encoded together."""
+
+
+def create_shop(
+    path: Path,
+    *,
+    name: str = "My shop",
+    currency: str = "USD",
+    language: str = "en",
+    progress: Progress | None = None,
+) -> dict[str, str]:
+    """Make a shop's folder, and what is shown only once: its keys and the admin's password.
+
+    Raises ShopError when there is one already, SettingsError for a wrong value.
+    """
+    if (path / DATABASE_FILE).exists():
+        raise ShopError(f"{path} is a shop already; open it, or choose another folder")
+    Settings(shop={"name": name, "currency": currency, "language": language})  # type: ignore[arg-type]
+    _make_folder(path)
+    settings_file = path / SETTINGS_FILE
+    if not settings_file.exists():
+        quoted = [
+            f"{key} = {_toml(value)}" for key, value in (("name", name), ("currency", currency), ("language", language))
+        ]
+        settings_file.write_text("\n".join(["[shop]", *quoted, ""]), "utf-8")
+    parts = open_parts(path, create=True, progress=progress)
+    try:
+        password = secrets.token_urlsafe(12)
+        parts.doors.password.set(password)
+        return {
+            "storefront key": parts.doors.keys.storefront_key,
+            "server key": parts.doors.keys.create("server", ("search", "events", "admin")),
+            "admin password": password,
+        }
+    finally:
+        parts.close()
+
+
+def _toml(text: str) -> str:
+    escaped = "".join(c if c >= " " and c not in '"\\\x7f' else f"\\u{ord(c):04x}" for c in text)
+    return f'"{escaped}"'
+
+
+def open_parts(
+    path: Path, *, create: bool, settings: Settings | None = None, progress: Progress | None = None
+) -> Parts:
+    """Open a shop's folder with the embedded adapters, up to date and following.
+
+    Raises ShopNotFound, SettingsError, StorageError.
+    """
+    if not (path / DATABASE_FILE).exists():
+        if not create:
+            raise ShopNotFound(f"there is no shop in {path}; make one with: aisle init {path}")
+        _make_folder(path)
+    settings = settings or Settings.read(path / SETTINGS_FILE)
+    secret = read_secret(path)
+    database = Database(path / DATABASE_FILE, group_commit_ms=settings.storage.group_commit_ms)
+    try:
+        stores = Stores(
+            catalog=SqliteCatalogStore(database),
+            events=SqliteEventLog(database),
+            slates=SqliteSlateLog(database),
+            content=SqliteContentStore(database),
+            state=SqliteStateStore(database),
+            models=FilesModelStore(path / "models"),
+            overview=SqliteOverview(database),
+            close=database.close,
+        )
+        doors = Doors(Keyring(SqliteKeyStore(database), secret), AdminPassword(path / "admin.password"), secret)
+        indexes = _open_indexes(path, settings, stores, SqliteVectorStore(database), progress)
+    except BaseException:
+        database.close()
+        raise
+    parts = Parts(path, settings, stores, indexes, doors)
+    parts.start()
+    return parts
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if os.name == "posix":
+            path.chmod(0o700)
+        (path / "media").mkdir(exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be made: {error.strerror}") from error
+
+
+# ------------------------------------------------------------------- indexes
+
+
+def _open_indexes(
+    path: Path, settings: Settings, stores: Stores, vectors: VectorStore, progress: Progress | None
+) -> Indexes:
+    folder = IndexFolder(path / "indexes")
+    owner = folder.claim()
+
+    def open_lexical(place: Path, writable: bool) -> LexicalIndex:
+        return TantivyLexicalIndex(place, writable=writable, cache_folder=path / "cache", boost=settings.search.boost)
+
+    lexical = _open_lexical(folder, open_lexical, owner, stores.catalog.seq())
+    encoder, missing = _open_encoder(path, settings, progress)
+    indexes = Indexes(folder, open_lexical, lexical, Columns(), None, encoder, missing)
+    if encoder is not None:
+        indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
+    return indexes
+
+
+def _open_lexical(
+    folder: IndexFolder, open_lexical: Callable[[Path, bool], LexicalIndex], owner: bool, catalog_seq: int
+) -> LexicalIndex:
+    """The version that serves; the owner makes a new one when there is none that can be trusted."""
+    current = folder.current()
+    if current is not None:
+        try:
+            lexical = open_lexical(current / "lexical", owner)
+            if lexical.applied_seq() <= catalog_seq:
+                if owner:
+                    folder.clean()
+                return lexical
+            lexical.close()
+            log.warning("the lexical index knows changes that the catalogue does not: it is built anew")
+        except ModelDamaged as error:
+            if not owner:
+                raise
+            log.warning("%s: it is built anew from the catalogue", error)
+    elif not owner:
+        raise StorageError("another process is just making this shop's indexes; try again in a moment")
+    version = folder.create()
+    lexical = open_lexical(version / "lexical", True)
+    lexical.commit(0)
+    folder.switch(version)
+    folder.clean()
+    return lexical
+
+
+def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> tuple[TextEncoder | None, str]:
+    """The encoder or, without one, why: search goes on by words alone."""
+    if not settings.encoder.model:
+        return None, ""
+    try:
+        place = ensure_encoder(settings.encoder, path / "models", progress)
+        return OnnxTextEncoder(
+            place,
+            languages=settings.encoder.languages,
+            max_tokens=settings.encoder.max_tokens,
+            batch_tokens=settings.encoder.batch_tokens,
+            threads=settings.encoder.threads,
+        ), ""
+    except (ModelError, StorageError) as error:
+        log.error("%s", error)
+        return None, f"encoder: {error}"
+
+
+def _open_dense(
+    indexes: Indexes, settings: Settings, stores: Stores, vectors: VectorStore, encoder: TextEncoder
+) -> DenseFollower:
+    dense = FaissDenseIndex(encoder.dim)
+
+    def snapshot_folder() -> Path:
+        current = indexes.folder.current()
+        assert current is not None  # a version has served since the lexical index was opened
+        return current / f"dense-{encoder.name}"
+
+    seq = 0
+    try:
+        if snapshot_folder().exists():
+            seq = dense.load(snapshot_folder())
+    except ModelDamaged as error:
+        log.warning("%s: vectors are read from the store", error)
+        dense = FaissDenseIndex(encoder.dim)
+    if seq > stores.catalog.seq():
+        dense, seq = FaissDenseIndex(encoder.dim), 0
+    return DenseFollower(
+        stores.catalog,
+        dense,
+        seq=seq,
+        embed=_embedder(encoder, vectors),
+        owner=lambda: indexes.folder.owned,
+        save=lambda reached: dense.save(snapshot_folder(), reached),
+        poll_s=settings.storage.poll_ms / 1000,
+        batch=_DENSE_BATCH,
+    )
+
+
+def _embedder(encoder: TextEncoder, vectors: VectorStore) -> Embed:
+    def embedded(groups: Sequence[Group], may_encode: bool) -> dict[int, Vectors]:
+        ords, found = embed(groups, encoder, vectors, encode_missing=may_encode)
+        return dict(zip(np.asarray(ords).tolist(), found, strict=True))
+
+    return embedded
