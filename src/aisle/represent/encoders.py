@@ -182,8 +182,10 @@ def _cached(name: str, source: Path, slug: str, progress: Progress | None) -> Pa
 
 
 def _run_export(name: str, source: Path, out: Path) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "aisle.represent.export", "--source", str(source), "--out",
-               str(out), "--name", _plain(name), "--model", name, "--source-hash", _source_hash(name, source)]  # fmt: skip
+    options = {"source": str(source), "out": str(out), "name": _plain(name), "model": name}
+    options["source-hash"] = _source_hash(name, source)
+    flags = [word for option, value in options.items() for word in (f"--{option}", value)]
+    command = [sys.executable, "-W", "ignore", "-m", "aisle.represent.export", *flags]
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     try:
         done = subprocess.run(

@@ -1,0 +1,141 @@
+"""Search by words and by meaning: one hit set, and both scores of every candidate."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aisle.errors import AisleError
+from aisle.ports import DenseIndex, LexicalIndex, TextEncoder
+from aisle.settings import SearchSettings
+from aisle.types import NOTHING, FacetValue, Filters, Ords, Query, Scores, Vectors
+
+log = logging.getLogger("aisle.retrieve")
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Candidates `ords` int32[n] with `bm25` and `cosine` float32[n], and the facts of the whole hit set.
+
+    A score of 0 means that this side has nothing to say. `semantic` tells
+    whether meaning was used at all; `degraded` names parts that failed.
+    """
+
+    ords: Ords
+    bm25: Scores
+    cosine: Scores
+    n_hits: int
+    facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=lambda: NOTHING)
+    facet_stats: Mapping[str, tuple[float, float]] = field(default_factory=lambda: NOTHING)
+    semantic: bool = False
+    degraded: tuple[str, ...] = ()
+
+
+class HybridRetriever:
+    """Lexical matches together with the neighbours whose cosine reaches `settings.neighbour_cut`.
+
+    The lexical index counts, filters and pages that one set. Without an
+    encoder, or for a language it does not read, search is lexical; an encoder or
+    a dense index that fails makes it lexical too, and says so in `degraded`.
+    """
+
+    def __init__(
+        self,
+        lexical: LexicalIndex,
+        dense: DenseIndex,
+        encoder: TextEncoder | None,
+        settings: SearchSettings,
+    ) -> None:
+        self._lexical, self._dense, self._encoder, self._settings = lexical, dense, encoder, settings
+        self._vectors = _QueryVectors(settings.cache_size)
+
+    def retrieve(
+        self,
+        query: Query,
+        *,
+        filters: Filters = (),
+        facets: Sequence[str] = (),
+        top_k: int | None = None,
+        sort: str = "relevance",
+        offset: int = 0,
+    ) -> Retrieved:
+        """The best `top_k` lexical matches and all neighbours, under the query's and the caller's filters.
+
+        With another `sort`, the page of `top_k` from `offset` in that order.
+        Raises InvalidFilter for an unknown field.
+        """
+        vector, degraded = self._vector_of(query)
+        neighbours = None
+        if vector is not None and self._settings.neighbours:
+            nearest, cosine = self._dense.search(vector, self._settings.neighbours)
+            neighbours = nearest[cosine >= self._settings.neighbour_cut]
+        found = self._lexical.search(
+            query,
+            neighbours=neighbours,
+            filters=(*query.filters, *filters),
+            facets=facets,
+            top_k=self._settings.top_k if top_k is None else top_k,
+            sort=sort,
+            offset=offset,
+        )
+        if vector is None or not len(found.ords):
+            cosines = np.zeros(len(found.ords), np.float32)
+        else:
+            cosines = self._dense.vectors(found.ords) @ vector
+        return Retrieved(
+            ords=found.ords,
+            bm25=found.bm25,
+            cosine=cosines,
+            n_hits=found.n_hits,
+            facets=found.facets,
+            facet_stats=found.facet_stats,
+            semantic=vector is not None,
+            degraded=degraded,
+        )
+
+    def _vector_of(self, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
+        """The query as float32[dim], or None when meaning cannot help."""
+        text = query.semantic_text.strip()
+        encoder = self._encoder
+        if not text or encoder is None or not len(self._dense) or not encoder.covers(query.language):
+            return None, ()
+        vector = self._vectors.get(text)
+        if vector is not None:
+            return vector, ()
+        try:
+            vector = encoder.encode([text])[0]
+        except (AisleError, RuntimeError, OSError, MemoryError) as error:
+            log.warning("searching by words only: %s", error)
+            return None, ("encoder",)
+        self._vectors.put(text, vector)
+        return vector, ()
+
+
+class _QueryVectors:
+    """The vectors of the last queries; an encoder's answer never goes stale."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._of_text: OrderedDict[str, Vectors] = OrderedDict()
+
+    def get(self, text: str) -> Vectors | None:
+        with self._lock:
+            vector = self._of_text.get(text)
+            if vector is not None:
+                self._of_text.move_to_end(text)
+            return vector
+
+    def put(self, text: str, vector: Vectors) -> None:
+        if not self._size:
+            return
+        with self._lock:
+            self._of_text[text] = vector
+            self._of_text.move_to_end(text)
+            if len(self._of_text) > self._size:
+                self._of_text.popitem(last=False)
