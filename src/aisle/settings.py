@@ -88,6 +88,7 @@ class ServerSettings(_Section):
     login_attempts_per_minute: int = Field(10, ge=1, description="Admin password attempts a minute from one address.")
     cors_origins: tuple[str, ...] = Field((), description="Origins whose pages may call the API.")
     session_hours: float = Field(12.0, gt=0, description="Hours that an admin login lasts.")
+    open_metrics: bool = Field(True, description="Whether /metrics answers without an admin key.")
 
 
 class StorageSettings(_Section):

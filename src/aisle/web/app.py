@@ -70,6 +70,8 @@ def create_app(shop: Shop, *, keys: Keyring, password: AdminPassword, secret: by
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        # aisle measures itself (/metrics) and calls nobody; the framework's own telemetry would ask at every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.edge = edge
     app.router.routes.insert(0, lean_route(edge))

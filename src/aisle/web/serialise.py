@@ -7,13 +7,13 @@ and what the API shows is decided here, not by what a value happens to carry.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 from starlette.responses import Response
 
-from aisle.explain.reasons import sentence, surface_title
+from aisle.explain.reasons import sentence
 from aisle.ports import Changes
 from aisle.types import (
     Ack,
@@ -31,6 +31,14 @@ from aisle.types import (
     Understood,
 )
 
+TITLES: Mapping[str, Mapping[str, str]] = {
+    "home": {"en": "Picked for you", "zh": "为您推荐"},
+    "similar": {"en": "You may also like", "zh": "相似商品"},
+    "together": {"en": "Often bought together", "zh": "经常一起购买"},
+    "viewed": {"en": "Shoppers also viewed", "zh": "看过此商品的顾客也看了"},
+    "trending": {"en": "Popular right now", "zh": "当前热门"},
+    "cart": {"en": "Goes well with your cart", "zh": "与您的购物车相配"},
+}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -79,7 +87,7 @@ def recommend_answer(slate: Slate, language: str) -> dict[str, Any]:
     return {
         "list_id": slate.list_id,
         "surface": slate.surface,
-        "title": surface_title(slate.surface, language),
+        "title": TITLES.get(slate.surface, {}).get(language, slate.surface),
         "hits": [_hit(hit, language) for hit in slate.hits],
         "took_ms": round(slate.took_ms, 3),
         "degraded": list(slate.degraded),
