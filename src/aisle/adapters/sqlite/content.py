@@ -80,9 +80,13 @@ class SqliteContentStore:
         ids = orjson.dumps(list(item_ids)).decode()
         return [codec.review(*row) for row in self._database.rows(_REVIEWS, (ids, limit))]
 
+    def version(self) -> int:
+        """Grows with every change, whichever process made it."""
+        return int(self._database.value(_VERSION) or 0)
+
     def ratings(self) -> dict[str, tuple[float, int]]:
         """Mean rating and number of reviews by item id; read again only after a change. Not to be altered."""
-        version = int(self._database.value(_VERSION) or 0)
+        version = self.version()
         known_at, ratings = self._ratings
         if known_at != version:
             ratings = {item_id: (mean, n) for item_id, mean, n in self._database.rows(_RATINGS)}

@@ -11,11 +11,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy import Connection, NullPool, create_engine
 
 from aisle.adapters.sqlite.faults import code_of, explained
 from aisle.adapters.sqlite.schema import VERSION
-from aisle.adapters.sqlite.writer import Job, Writer
+from aisle.adapters.sqlite.writer import Job, Writer, driver_of
 from aisle.errors import StorageError
 
 T = TypeVar("T")
@@ -45,7 +45,6 @@ class Database:
         self.path = Path(path)
         self._busy_s = busy_s
         self._engine = create_engine("sqlite+pysqlite://", creator=self._driver, poolclass=NullPool)
-        event.listen(self._engine, "begin", _begin_immediate)
         self._here = threading.local()
         self._readers: list[tuple[weakref.ref[threading.Thread], sqlite3.Connection]] = []
         self._lock = threading.Lock()
@@ -143,11 +142,10 @@ class Database:
         )
 
     def _connect(self, busy_ms: int = 0) -> Connection:
-        """A writing connection: BEGIN IMMEDIATE at every begin. The writer polls, so SQLite need not wait."""
+        """A writing connection. The writer begins, commits and polls a busy file itself."""
         connection = self._engine.connect()
         try:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
+            driver = driver_of(connection)
             for pragma in _PRAGMAS:
                 driver.execute(pragma)
             driver.execute(f"PRAGMA busy_timeout = {busy_ms}")
@@ -184,10 +182,12 @@ class Database:
             return
         from aisle.adapters.sqlite.migrations import migrate
 
-        with contextlib.closing(self._connect(int(self._busy_s * 1000))) as connection, connection.begin():
+        with contextlib.closing(self._connect(int(self._busy_s * 1000))) as connection:
+            driver_of(connection).execute("BEGIN IMMEDIATE")
             # Another process may have migrated it while this one waited.
             if self._version() != VERSION:
                 migrate(connection)
+            driver_of(connection).execute("COMMIT")
 
     def _version(self) -> str:
         """The schema's version; empty for a new file. Raises StorageError when it is newer than the code."""
@@ -205,8 +205,3 @@ class Database:
                 "upgrade aisle, or open a backup"
             )
         return version
-
-
-def _begin_immediate(connection: Connection) -> None:
-    """Take the write lock at once: a later upgrade of a read lock could fail halfway."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,14 +1,14 @@
-"""API keys and the shop's few secrets, hashed before they come here."""
+"""API keys, hashed before they come here."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, update
 from sqlalchemy.dialects.sqlite import insert
 
 from aisle.adapters.sqlite.database import Database
-from aisle.adapters.sqlite.schema import api_keys, secrets
+from aisle.adapters.sqlite.schema import api_keys
 from aisle.ports import ApiKey
 
 _COLUMNS = "key_id, name, scopes, sha256, created_ms, revoked_ms"
@@ -49,29 +49,6 @@ class SqliteKeyStore:
             return connection.execute(living.values(revoked_ms=at_ms)).rowcount > 0
 
         return self._database.write(work)
-
-
-class SqliteSecretStore:
-    """Named texts the shop keeps for itself, as the argon2 hash of the admin's password."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def get(self, name: str) -> str | None:
-        value: str | None = self._database.value("SELECT value FROM secrets WHERE name = ?", (name,))
-        return value
-
-    def set(self, name: str, value: str | None) -> None:
-        """Keep the text; None removes it."""
-
-        def work(connection: Connection) -> None:
-            if value is None:
-                connection.execute(delete(secrets).where(secrets.c.name == name))
-            else:
-                statement = insert(secrets).values(name=name, value=value)
-                connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
-
-        self._database.write(work)
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:

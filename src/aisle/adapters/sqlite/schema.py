@@ -160,10 +160,3 @@ api_keys = Table(
     Column("revoked_ms", Integer, nullable=False, server_default="0"),
     UniqueConstraint("sha256"),
 )
-
-secrets = Table(
-    "secrets",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)

@@ -30,6 +30,9 @@ BULK_ROWS = 500
 _MOST_ROWS = 4_000
 _LAZY_S = 0.05
 _BUSY_POLL_S = 0.001
+# Clients that wait for their acks send again at about the same moment.
+_COMPANY = 64
+_COMPANY_S = 0.0002
 # A bulk import leaves the lock free for longer than another process's poll.
 _YIELD_S = 0.004
 
@@ -66,6 +69,7 @@ class Writer:
         self._live: deque[Job] = deque()
         self._bulk: deque[Job] = deque()
         self._n_urgent = 0
+        self._n_last = 0
         self._closing = False
         self._wake = threading.Condition(threading.Lock())
         self._thread: threading.Thread | None = None
@@ -112,8 +116,8 @@ class Writer:
                         break
                 else:
                     self._wake.wait()
-            if self._group_commit_s and not self._closing:
-                self._wake.wait_for(lambda: self._closing, self._group_commit_s)
+        self._wait_for_company()
+        with self._wake:
             jobs: list[Job] = []
             rows = 0
             while self._live and rows < _MOST_ROWS:
@@ -122,7 +126,17 @@ class Writer:
             if self._bulk:
                 jobs.append(self._bulk.popleft())
             self._n_urgent -= sum(not job.lazy for job in jobs)
+            self._n_last = len(jobs)
             return jobs
+
+    def _wait_for_company(self) -> None:
+        """Before a commit: those whose last events were committed together likely come back together."""
+        if self._closing:
+            return
+        if self._group_commit_s:
+            time.sleep(self._group_commit_s)
+        elif 1 < self._n_last <= _COMPANY and len(self._live) < self._n_last:
+            time.sleep(_COMPANY_S)
 
     def _write(self, jobs: list[Job]) -> None:
         """One transaction for all; where that fails as a whole, one for each."""
@@ -148,27 +162,30 @@ class Writer:
         units = _merge(jobs)
         outcomes: dict[Job, Any] = {}
         try:
-            self._begin(connection)
             driver = driver_of(connection)
+            self._begin(driver)
             for unit in units:
                 if len(units) == 1:
                     outcomes.update(_perform(connection, unit))
                 else:
                     outcomes.update(_guarded(connection, driver, unit))
-            connection.commit()
+            driver.execute("COMMIT")
+            if connection.in_transaction():
+                # SQLAlchemy's own account of it; SQLite has committed.
+                connection.rollback()
         except Exception:
             # After a full disk or a failed write the connection itself is suspect.
             self._disconnect()
             raise
         return [outcomes[job] for job in jobs]
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, driver: sqlite3.Connection) -> None:
         """BEGIN IMMEDIATE, polling: SQLite's own waiting grows too coarse beside a bulk import."""
         give_up = time.monotonic() + self._busy_s
         while True:
             try:
-                connection.begin()
-            except Exception as error:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
                 if not is_busy(error) or time.monotonic() > give_up:
                     raise
                 time.sleep(_BUSY_POLL_S)

@@ -89,12 +89,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_reviews_item_id"), "reviews", ["item_id"], unique=False)
     op.create_table(
-        "secrets",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name"),
-    )
-    op.create_table(
         "slates",
         sa.Column("slate", sa.Integer(), nullable=False),
         sa.Column("list_id", sa.Text(), nullable=False),
