@@ -47,7 +47,7 @@ class HybridRetriever:
     def __init__(
         self,
         lexical: LexicalIndex,
-        dense: DenseIndex,
+        dense: DenseIndex | None,
         encoder: TextEncoder | None,
         settings: SearchSettings,
     ) -> None:
@@ -69,11 +69,7 @@ class HybridRetriever:
         With another `sort`, the page of `top_k` from `offset` in that order.
         Raises InvalidFilter for an unknown field.
         """
-        vector, degraded = self._vector_of(query)
-        neighbours = None
-        if vector is not None and self._settings.neighbours:
-            nearest, cosine = self._dense.search(vector, self._settings.neighbours)
-            neighbours = nearest[cosine >= self._settings.neighbour_cut]
+        vector, neighbours, degraded = self._meaning_of(query)
         found = self._lexical.search(
             query,
             neighbours=neighbours,
@@ -83,7 +79,7 @@ class HybridRetriever:
             sort=sort,
             offset=offset,
         )
-        if vector is None or not len(found.ords):
+        if vector is None or self._dense is None or not len(found.ords):
             cosines = np.zeros(len(found.ords), np.float32)
         else:
             cosines = self._dense.vectors(found.ords) @ vector
@@ -98,22 +94,27 @@ class HybridRetriever:
             degraded=degraded,
         )
 
-    def _vector_of(self, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
-        """The query as float32[dim], or None when meaning cannot help."""
-        text = query.semantic_text.strip()
-        encoder = self._encoder
-        if not text or encoder is None or not len(self._dense) or not encoder.covers(query.language):
-            return None, ()
-        vector = self._vectors.get(text)
-        if vector is not None:
-            return vector, ()
+    def _meaning_of(self, query: Query) -> tuple[Vectors | None, Ords | None, tuple[str, ...]]:
+        """The query as float32[dim] and its neighbours; None when meaning cannot help; what failed."""
+        text, encoder, dense = query.semantic_text.strip(), self._encoder, self._dense
+        if not text or encoder is None or dense is None or not len(dense) or not encoder.covers(query.language):
+            return None, None, ()
         try:
-            vector = encoder.encode([text])[0]
+            vector = self._vectors.get(text)
+            if vector is None:
+                vector = encoder.encode([text])[0]
+                self._vectors.put(text, vector)
         except (AisleError, RuntimeError, OSError, MemoryError) as error:
             log.warning("searching by words only: %s", error)
-            return None, ("encoder",)
-        self._vectors.put(text, vector)
-        return vector, ()
+            return None, None, ("encoder",)
+        if not self._settings.neighbours:
+            return vector, None, ()
+        try:
+            nearest, cosine = dense.search(vector, self._settings.neighbours)
+        except (AisleError, RuntimeError, OSError, MemoryError) as error:
+            log.warning("searching by words only: %s", error)
+            return None, None, ("dense",)
+        return vector, nearest[cosine >= self._settings.neighbour_cut], ()
 
 
 class _QueryVectors:

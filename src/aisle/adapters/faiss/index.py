@@ -13,13 +13,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import faiss
+import faiss as _typed_faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.adapters.faiss.snapshot import read_snapshot, write_snapshot
 from aisle.errors import ModelDamaged
 from aisle.types import Ords, Scores, Vectors
+
+faiss: Any = _typed_faiss  # its shipped types lack half of what it exports
 
 _LINKS = 32
 _EF_CONSTRUCTION = 40
@@ -67,8 +69,9 @@ class FaissDenseIndex:
                 rows = self._rows(np.unique(allowed))
                 return self._exact(query, rows[rows >= 0], top_k)
             if self._graph is None:
-                rows = None if self._n_living == self._n else np.flatnonzero(self._ord_of_row[: self._n] >= 0)
-                return self._exact(query, rows, top_k)
+                all_live = self._n_living == self._n
+                living = None if all_live else np.flatnonzero(self._ord_of_row[: self._n] >= 0)
+                return self._exact(query, living, top_k)
             return self._search_graph(query, min(top_k, self._n_living))
 
     def vectors(self, ords: Ords) -> Vectors:

@@ -76,8 +76,8 @@ def read_snapshot(folder: Path) -> Snapshot:
         ord_of_row = np.load(folder / manifest["rows"], allow_pickle=False)
         data = folder / manifest["data"]
         is_graph = data.name.startswith("graph-")
-        graph = faiss.read_index(str(data)) if is_graph else None
-        array = None if is_graph else np.load(data, allow_pickle=False)
+        graph: Any = faiss.read_index(str(data)) if is_graph else None
+        array: Any = None if is_graph else np.load(data, allow_pickle=False)
         n = graph.ntotal if is_graph else len(array)
         if n != len(ord_of_row):
             raise ValueError(f"{n} vectors for {len(ord_of_row)} rows")
