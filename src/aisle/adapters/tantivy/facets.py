@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import tantivy
 
 from aisle.adapters.tantivy.filters import FilterCompiler, variant_clauses
+from aisle.adapters.tantivy.matching import n_found
+from aisle.adapters.tantivy.schema import value_code
 from aisle.index.documents import JOIN, VARIANT_FIELDS, filter_key
 from aisle.types import Clause, FacetValue, Filters
 
@@ -29,9 +31,7 @@ class Facets:
     combinations: with `color:Red`, `size: M` counts groups with a red M.
     """
 
-    def __init__(
-        self, searcher: tantivy.Searcher, compiler: FilterCompiler, display: Callable[[str, str], str]
-    ) -> None:
+    def __init__(self, searcher: tantivy.Searcher, compiler: FilterCompiler, display: Display) -> None:
         self._searcher, self._compiler, self._display = searcher, compiler, display
 
     def count(
@@ -48,11 +48,11 @@ class Facets:
                 continue
             beside = {n: c for n, c in chosen.items() if n != name} if name in VARIANT_FIELDS else {}
             if not beside:
-                request[f"f:{name}"] = _terms(f"values.{name}", MAX_FACET_VALUES)
+                request[f"f:{name}"] = _terms(f"codes.{name}", MAX_FACET_VALUES)
             elif all(len(clauses) == 1 and len(clauses[0]) == 1 for clauses in beside.values()):
                 request[f"f:{name}"], combined[name] = _combined(name, {n: c[0][0] for n, c in beside.items()})
             else:
-                request[f"f:{name}"] = _terms(f"values.{name}", _MAX_COUNTED)
+                request[f"f:{name}"] = _terms(f"codes.{name}", _MAX_COUNTED)
                 one_by_one.append(name)
         answer = self._searcher.aggregate(query, request)
         inexact = {k: v for k, v in request.items() if answer[k].get("doc_count_error_upper_bound")}
@@ -65,40 +65,57 @@ class Facets:
         for name in names:
             if name == "price":
                 continue
-            place = combined.get(name)
-            counts = {
-                b["key"] if place is None else b["key"].split(JOIN)[place]: int(b["doc_count"])
-                for b in answer[f"f:{name}"]["buckets"]
-            }
+            buckets = answer[f"f:{name}"]["buckets"]
+            if name in combined:
+                place = combined[name]
+                pairs = [(value_code(b["key"].split(JOIN)[place]), b["doc_count"]) for b in buckets]
+            else:
+                pairs = [(int(b["key"]), b["doc_count"]) for b in buckets]
+            values = self._shown(name, pairs)
             if name in one_by_one:
-                counts = {v: self._hits(hit_set((*filters, Clause(name, (v,))))) for v in counts}
-            facets[name] = self._shown(name, counts)
+                exact = [(v.value, self._hits(hit_set((*filters, Clause(name, (v.value,)))))) for v in values]
+                values = tuple(sorted((FacetValue(v, n) for v, n in exact if n), key=_by_count))
+            facets[name] = values
         stats = answer["price"]
         bounds = {"price": (float(stats["min"]), float(stats["max"]))} if stats["count"] else {}
         return int(answer["n"]["value"]), facets, bounds
 
     def vocabulary(self, name: str, limit: int) -> list[tuple[str, int]]:
         """Every value of a field with its number of groups."""
-        request = {"f": _terms(f"values.{name}", limit, _EXACT_SIZE)}
+        request = {"f": _terms(f"codes.{name}", limit, _EXACT_SIZE)}
         answer = self._searcher.aggregate(tantivy.Query.all_query(), request)
-        shown = self._shown(name, {b["key"]: int(b["doc_count"]) for b in answer["f"]["buckets"]})
-        return [(v.value, v.count) for v in shown]
+        values = self._shown(name, [(int(b["key"]), b["doc_count"]) for b in answer["f"]["buckets"]])
+        return [(v.value, v.count) for v in values]
 
     def _hits(self, query: tantivy.Query) -> int:
-        return int(self._searcher.search(query, 1).count)
+        return n_found(self._searcher.search(query, 1))
 
-    def _shown(self, name: str, counts: Mapping[str, int]) -> tuple[FacetValue, ...]:
-        ordered = sorted(((k, n) for k, n in counts.items() if n), key=lambda pair: (-pair[1], pair[0]))
-        return tuple(FacetValue(self._display(name, key), n) for key, n in ordered)
+    def _shown(self, name: str, counts: Sequence[tuple[int, int]]) -> tuple[FacetValue, ...]:
+        display = self._display(name)
+        if any(code not in display for code, _ in counts):
+            display = self._display(name, anew=True)
+        values = [FacetValue(display[code], n) for code, n in counts if code in display]
+        values.sort(key=_by_count)
+        return tuple(values)
 
 
-def displayed(searcher: tantivy.Searcher, name: str) -> dict[str, str]:
-    """Folded value -> the way most products write it."""
+class Display(Protocol):
+    """Code -> value as most products write it, for one field; `anew` looks again."""
+
+    def __call__(self, name: str, *, anew: bool = False) -> Mapping[int, str]: ...
+
+
+def displayed(searcher: tantivy.Searcher, name: str) -> dict[int, str]:
+    """Code -> the way most products write the value."""
     answer = searcher.aggregate(tantivy.Query.all_query(), {"f": _terms(f"shown.{name}", _EXACT_SIZE, _EXACT_SIZE)})
-    found: dict[str, str] = {}
+    found: dict[int, str] = {}
     for bucket in answer["f"]["buckets"]:  # most frequent first
-        found.setdefault(filter_key(name, bucket["key"]), bucket["key"])
+        found.setdefault(value_code(filter_key(name, bucket["key"])), bucket["key"])
     return found
+
+
+def _by_count(value: FacetValue) -> tuple[int, str]:
+    return -value.count, value.value
 
 
 def _terms(path: str, size: int, segment_size: int = _SEGMENT_SIZE) -> dict[str, Any]:

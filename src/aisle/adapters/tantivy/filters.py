@@ -10,6 +10,7 @@ import tantivy
 from rapidfuzz import process
 from tantivy import Occur
 
+from aisle.adapters.tantivy.schema import value_code
 from aisle.errors import InvalidFilter
 from aisle.index.documents import ALIASES, ID_FIELDS, JOIN, VARIANT_FIELDS, filter_key, variant_token
 from aisle.types import Clause, Filters
@@ -69,9 +70,9 @@ class FilterCompiler:
             raise InvalidFilter(f"the filter on {name} has no value", field=name)
         if name in ID_FIELDS:
             return tantivy.Query.term_set_query(self._schema, name, [v.strip().casefold() for v in clause.values])
-        return self._any(f"values.{name}", [filter_key(name, value) for value in clause.values])
+        return self._any(f"codes.{name}", [value_code(filter_key(name, value)) for value in clause.values])
 
-    def _any(self, path: str, keys: Sequence[str]) -> tantivy.Query:
+    def _any(self, path: str, keys: Sequence[str] | Sequence[int]) -> tantivy.Query:
         if len(keys) == 1:
             return tantivy.Query.term_query(self._schema, path, keys[0], "basic")
         return tantivy.Query.term_set_query(self._schema, path, keys)

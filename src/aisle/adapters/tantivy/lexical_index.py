@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class TantivyLexicalIndex:
         self._lock = threading.RLock()
         self._writer: tantivy.IndexWriter | None = None
         self._pending: set[int] = set()
-        self._display: dict[str, dict[str, str]] = {}
+        self._display: dict[str, Mapping[int, str]] = {}
         self._sidecar = self._folder / "applied.json"
         self._index = self._open(create=writable)
         self._stamp = (0, 0)
@@ -166,16 +166,13 @@ class TantivyLexicalIndex:
             return 0  # everything is applied again, which changes nothing
 
     def _look(self, searcher: tantivy.Searcher) -> View:
-        return View(_SCHEMA, searcher, self._chinese, self._boost, lambda name, key: self._shown(searcher, name, key))
+        def display(name: str, *, anew: bool = False) -> Mapping[int, str]:
+            # Kept over commits: how values are written hardly changes, and looking takes milliseconds.
+            if anew or name not in self._display:
+                self._display[name] = displayed(searcher, name)
+            return self._display[name]
 
-    def _shown(self, searcher: tantivy.Searcher, name: str, key: str) -> str:
-        """How a folded value is written. The map is kept over commits and rebuilt when it lacks one."""
-        shown = self._display.get(name, {}).get(key)
-        if shown is None:
-            known = {**displayed(searcher, name)}
-            shown = known.setdefault(key, key)
-            self._display[name] = known
-        return shown
+        return View(_SCHEMA, searcher, self._chinese, self._boost, display)
 
     def search(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tantivy
 from tantivy import Occur
@@ -103,7 +104,7 @@ class Matcher:
         found = [q for t in tokens if (q := self._token(t, 1.0)) is not None]
         if not found or len(found) < len(tokens):
             return 0
-        return int(self._searcher.search(_boolean([(Occur.Must, q) for q, _ in found]), 1).count)
+        return n_found(self._searcher.search(_boolean([(Occur.Must, q) for q, _ in found]), 1))
 
     def _parts(self, term: Term) -> Sequence[Term]:
         """A Chinese run is several words, each of which may be missing on its own."""
@@ -144,6 +145,11 @@ class Matcher:
         ideal = weight * max(weights.values()) * math.log(1 + (self._n_docs - most + 0.5) / (most + 0.5))
         query = found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found, TIE)
         return query, max(ideal, 0.1 * weight)
+
+
+def n_found(result: Any) -> int:
+    """How many documents matched; tantivy's type stub lacks the attribute."""
+    return int(result.count)
 
 
 def _boolean(parts: Sequence[tuple[Occur, tantivy.Query]]) -> tantivy.Query:
