@@ -154,7 +154,7 @@ def import_(
     """Import files. Bad rows go to SHOP/rejects.jsonl with the reason; good rows go on."""
     if not any((products, events, reviews, promotions, pages)):
         _fail("nothing to import: name at least one of --products, --events, --reviews, --promotions, --pages")
-    from aisle.intake.tables import parse_mapping
+    from aisle.intake.columns import parse_mapping
 
     fields = parse_mapping(mapping or [])
     done: list[ImportSummary] = []
@@ -300,7 +300,7 @@ def password(folder: Folder) -> None:
     text = typer.prompt("New admin password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else ""
     text = text or sys.stdin.readline().rstrip("\n")
     with _open(folder) as shop:
-        shop.set_admin_password(text)
+        shop.admin_password.set(text)
     typer.echo("The admin password is changed; every admin login has ended.")
 
 

@@ -110,6 +110,8 @@ class SlateLog(Protocol):
 
     def flush(self) -> None: ...
 
+    def of_visitor(self, visitor_id: str) -> list[dict[str, Any]]: ...
+
     def erase(self, visitor_id: str) -> int: ...
 
 
@@ -289,6 +291,9 @@ class LexicalIndex(Protocol):
 
     def document_frequency(self, word: str) -> int:
         """In how many groups a (stemmed) word occurs."""
+
+    def claim(self) -> None:
+        """Become the writer. Raises ShopBusy while another is."""
 
     def close(self) -> None: ...
 

@@ -20,7 +20,9 @@ from aisle.insight.overview import with_totals
 from aisle.intake.importer import Importer
 from aisle.learn.training import train_all
 from aisle.ports import Changes
+from aisle.rank.blend import blend
 from aisle.rank.mix import mix
+from aisle.rank.page import rank_page
 from aisle.slate import new_list_id, rating_of
 from aisle.types import (
     Ack,
@@ -145,16 +147,29 @@ class Shop:
         ignore: Sequence[str],
     ) -> Slate:
         parts, offset = self._parts, page * hits_per_page
-        retrieve = partial(parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort)
-        window = {"page": page, "hits_per_page": hits_per_page}
+        window = self.settings.search.top_k if sort == "relevance" else hits_per_page
+        retrieve = partial(
+            parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort, offset=offset, top_k=window
+        )
         query = without(parts.understander.understand(text), ignore)
-        found = retrieve(query, **window)
+        found = retrieve(query)
         if found.n_hits == 0 and (relaxed := relax(query)) != query:
             # A guess must never empty the page: what was understood becomes a wish.
-            query, found = relaxed, retrieve(relaxed, **window)
-        ranked = parts.rank(found, offset, hits_per_page, sort)
+            query, found = relaxed, retrieve(relaxed)
+        beyond = None
+        if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
+            beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
+        ranked = rank_page(
+            found.ords,
+            blend(found.bm25, found.cosine, weight=self.settings.search.dense_weight),
+            {"bm25": found.bm25, "cosine": found.cosine},
+            offset=offset,
+            n=hits_per_page,
+            beyond=beyond,
+            in_order=sort != "relevance",
+        )
         hits = parts.hits.hits(
-            found.ords[ranked.rows],
+            ranked.ords,
             ranked.scores,
             first_position=offset,
             wanted=(*conditions, *(u.clause for u in query.understood)),
@@ -246,7 +261,7 @@ class Shop:
         took_ms = (time.perf_counter() - started) * 1000
         shown = replace(slate, list_id=new_list_id(), visitor_id=visitor_id, time_ms=now_ms(), took_ms=took_ms)
         if record:
-            self._parts.slates.record(shown)
+            self._parts.stores.slates.record(shown)
             self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
         return shown
 
@@ -460,6 +475,7 @@ class Shop:
     def export(self, visitor_id: str) -> dict[str, Any]:
         """All that is stored about a shopper."""
         stores = self._parts.stores
+        stores.slates.flush()
         return {
             "events": [asdict(logged.event) for logged in stores.events.of_visitor(visitor_id)],
             "slates": stores.slates.of_visitor(visitor_id),

@@ -8,8 +8,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
@@ -29,7 +27,7 @@ from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
 from aisle.parts import Doors, Indexes, Parts, Stores
 from aisle.ports import LexicalIndex, TextEncoder, VectorStore
-from aisle.protect.keys import Keyring, read_secret
+from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_encoder
@@ -41,7 +39,7 @@ log = logging.getLogger("aisle")
 Progress = Callable[[str, int, int], None]
 
 SETTINGS_FILE, DATABASE_FILE = "aisle.toml", "aisle.db"
-_DENSE_BATCH = 2048
+_DENSE_BATCH = 1024
 """Groups whose texts are sorted by length and encoded together."""
 
 
@@ -59,7 +57,7 @@ def create_shop(
     """
     if (path / DATABASE_FILE).exists():
         raise ShopError(f"{path} is a shop already; open it, or choose another folder")
-    Settings(shop={"name": name, "currency": currency, "language": language})  # type: ignore[arg-type]
+    Settings(shop={"name": name, "currency": currency, "language": language})
     _make_folder(path)
     settings_file = path / SETTINGS_FILE
     if not settings_file.exists():
@@ -97,7 +95,7 @@ def open_parts(
             raise ShopNotFound(f"there is no shop in {path}; make one with: aisle init {path}")
         _make_folder(path)
     settings = settings or Settings.read(path / SETTINGS_FILE)
-    secret = read_secret(path)
+    secret = load_secret(path / "secret.key", create=True)
     database = Database(path / DATABASE_FILE, group_commit_ms=settings.storage.group_commit_ms)
     try:
         stores = Stores(
@@ -229,7 +227,7 @@ def _open_dense(
 
 def _embedder(encoder: TextEncoder, vectors: VectorStore) -> Embed:
     def embedded(groups: Sequence[Group], may_encode: bool) -> dict[int, Vectors]:
-        ords, found = embed(groups, encoder, vectors, encode_missing=may_encode)
-        return dict(zip(np.asarray(ords).tolist(), found, strict=True))
+        found = embed(groups, encoder, vectors, encode_new=may_encode)
+        return dict(zip(found.ords.tolist(), found.vectors, strict=True))
 
     return embedded

@@ -16,7 +16,8 @@ WITH folded AS (
     SELECT time_ms / 86400000 AS day, visitor_id, session_id,
         sum(name = 'view_item') AS views,
         sum(name = 'select_item') AS clicks,
-        sum(name = 'view_item_list') AS impressions,
+        sum(CASE name WHEN 'view_item_list' THEN json_array_length(CAST(data AS TEXT), '$[3]') ELSE 0 END)
+            AS impressions,
         sum(name = 'add_to_cart') AS carts,
         sum(name = 'purchase') AS purchases,
         sum(name = 'search') AS searches,

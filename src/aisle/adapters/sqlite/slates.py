@@ -23,6 +23,7 @@ MOST_PENDING = 50_000
 _COLUMNS = "list_id, time_ms, surface, visitor_id, query, n_hits, data"
 _INSERT = f"INSERT OR REPLACE INTO slates ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM slates WHERE list_id = ?"
+_OF_VISITOR = f"SELECT {_COLUMNS} FROM slates WHERE visitor_id = ? ORDER BY time_ms, slate"
 _READ = f"SELECT {_COLUMNS} FROM slates WHERE time_ms >= ? ORDER BY time_ms, slate LIMIT ?"
 
 
@@ -59,6 +60,10 @@ class SqliteSlateLog:
     def read(self, since_ms: int, limit: int) -> list[dict[str, Any]]:
         """Slates shown at or after `since_ms`, oldest first."""
         return [_slate(row) for row in self._database.rows(_READ, (since_ms, limit))]
+
+    def of_visitor(self, visitor_id: str) -> list[dict[str, Any]]:
+        """What a shopper was shown, oldest first."""
+        return [_slate(row) for row in self._database.rows(_OF_VISITOR, (visitor_id,))]
 
     def flush(self) -> None:
         """Wait until what was recorded so far is durable."""
