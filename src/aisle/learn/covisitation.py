@@ -1,10 +1,10 @@
 """Which products are viewed or bought together, counted from the log.
 
 Item-to-item collaborative filtering (Linden, Smith, York 2003) with two
-departures: a pair counts by how near its events are in the session, and is
-divided by a power of both items' counts, less than the cosine's half, because
-the full cosine favours the rare over the likely. Measured by
-benchmarks/covisitation.py.
+departures: a pair counts by how near its events are in the session, and the
+power of a neighbour's count that divides is chosen for each relation: the
+cosine's half for what is bought, less for what is viewed, where the full cosine
+favours the rare over the likely. Measured by benchmarks/covisitation.py.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Counting:
 
 
 COUNTING: Final[Mapping[Relation, Counting]] = {
-    "viewed": Counting(reach=10, nearness=0.5, backward=0.7, popularity=0.3, shrinkage=0.5),
-    "bought": Counting(reach=50, nearness=0.0, backward=1.0, popularity=0.3, shrinkage=1.0),
+    "viewed": Counting(reach=10, nearness=0.5, backward=0.7, popularity=0.15, shrinkage=0.5),
+    "bought": Counting(reach=20, nearness=0.0, backward=1.0, popularity=0.5, shrinkage=1.0),
 }
 
 LATER_ORDER: Final = 0.3

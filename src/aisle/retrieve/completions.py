@@ -62,13 +62,12 @@ def words_of(text: str) -> list[str]:
 
 
 class Completions:
-    """An immutable index of texts; `boosts` float[n] say which are wanted more."""
+    """An immutable index of texts, given as their words; `boosts` float[n] say which are wanted more."""
 
-    def __init__(self, texts: Sequence[str], boosts: Sequence[float]) -> None:
+    def __init__(self, texts: Sequence[Sequence[str]], boosts: Sequence[float]) -> None:
         postings: dict[str, array[int]] = {}
         lengths = np.ones(len(texts), np.float32)
-        for row, text in enumerate(texts):
-            words = words_of(text)
+        for row, words in enumerate(texts):
             lengths[row] = len(words)
             for place, word in enumerate(words):
                 of_word = postings.get(word)
@@ -126,7 +125,7 @@ class Completions:
         found = self._best(rows, total[rows], top_k, tuple(words))
         if len(found) < (1 if len(words) > SURE_WORDS else top_k):
             for at, word in enumerate(words):
-                if len(word) > 1:
+                if len(word) > 1 and not word.isdigit():  # another number is another product
                     whole = last_whole or at + 1 < len(words)
                     found += self._mistyped(words, at, whole, total - parts[at], held - (parts[at] > 0), top_k)
         if not found and len(words) > 1:

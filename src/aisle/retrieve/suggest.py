@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Literal
 
 from aisle.retrieve.completions import WORD, Completions, fold_word, words_of
@@ -22,9 +23,11 @@ BOOSTS: Final[Mapping[str, float]] = {"query": 0.4, "category": 0.5, "product": 
 PER_DOUBLING: Final = 0.03
 """Added for each doubling of an entry's popularity."""
 
-MAX_DELTA: Final = 2000
+MAX_DELTA: Final = 500
 DELTA_REFRESH_S: Final = 0.2
 MAX_TYPED: Final = 100
+NO_QUERIES: Final[Mapping[str, int]] = {}
+NONE_HIDDEN: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +45,55 @@ class Entry:
     key: str = ""
 
 
-class _Shelf:
-    """Entries of one kind of freshness, equal texts grouped, with their index."""
+def _key(entry: Entry) -> str:
+    return entry.key or entry.item_id
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        grouped: dict[tuple[str, ...], Entry] = {}
-        counts: dict[tuple[str, ...], float] = {}
-        for entry in entries:
+
+def _shown(entry: Entry) -> tuple[str, ...]:
+    return entry.text, entry.kind, entry.item_id, entry.image_link
+
+
+class _Shelf:
+    """Entries with their index; equal texts are one row, `others` keeps those behind the first.
+
+    Past `queries` join when they are fit to be shown and all their words are in the entries.
+    """
+
+    def __init__(self, entries: Iterable[Entry], queries: Mapping[str, int] = NO_QUERIES) -> None:
+        rows: dict[tuple[str, ...], int] = {}
+        self.entries: list[Entry] = []
+        self.others: dict[int, list[Entry]] = {}
+        counts: list[float] = []
+        known: set[str] = set()
+        searches = (Entry(text, "query", popularity=count) for text, count in queries.items() if is_shareable(text))
+        for entry in chain(entries, searches):
             words = tuple(words_of(entry.text))
             if not words:
                 continue
-            same = grouped.get(words)
-            counts[words] = counts.get(words, 0.0) + entry.popularity
-            if same is None or BOOSTS[entry.kind] > BOOSTS[same.kind]:
-                grouped[words] = entry
-        self.entries = list(grouped.values())
-        self.words = list(grouped)
-        boosts = [BOOSTS[e.kind] + PER_DOUBLING * math.log2(1 + counts[w]) for w, e in grouped.items()]
-        self.index = Completions([e.text for e in self.entries], boosts)
+            if entry.kind != "query":
+                known.update(words)
+            elif not known.issuperset(words):
+                continue  # most likely a typing error: the catalogue has no such word
+            row = rows.setdefault(words, len(rows))
+            if row == len(self.entries):
+                self.entries.append(entry)
+                counts.append(entry.popularity)
+                continue
+            counts[row] += entry.popularity
+            better = BOOSTS[entry.kind] > BOOSTS[self.entries[row].kind]
+            self.others.setdefault(row, []).append(self.entries[row] if better else entry)
+            if better:
+                self.entries[row] = entry
+        self.words = list(rows)
+        boosts = [BOOSTS[e.kind] + PER_DOUBLING * math.log2(1 + n) for e, n in zip(self.entries, counts, strict=True)]
+        self.index = Completions(self.words, boosts)
+
+    def entry(self, row: int, hidden: frozenset[str]) -> Entry | None:
+        """What to show for a row when some keys are hidden; None: nothing is left of it."""
+        entry = self.entries[row]
+        if not hidden or _key(entry) not in hidden:
+            return entry
+        return next((e for e in self.others.get(row, ()) if _key(e) not in hidden), None)
 
 
 class Suggester:
@@ -74,6 +108,7 @@ class Suggester:
         self._lock = threading.Lock()
         self._main, self._delta = _Shelf(()), _Shelf(())
         self._changed: dict[str, Entry | None] = {}
+        self._hidden: frozenset[str] = frozenset()
         self._dirty = False
         self._delta_at = 0.0
 
@@ -91,38 +126,39 @@ class Suggester:
         A search is suggested only when it is fit to be shown to others and all
         its words are in the catalogue, which leaves typing errors out.
         """
-        with self._lock:
-            before = dict(self._changed)
         listed = list(entries)
-        shelf = _Shelf(listed)
-        if queries:
-            fit = [
-                Entry(text, "query", popularity=count)
-                for text, count in queries.items()
-                if is_shareable(text) and all(shelf.index.knows(w) for w in words_of(text))
-            ]
-            if fit:
-                shelf = _Shelf([*listed, *fit])
+        shelf = _Shelf(listed, queries or NO_QUERIES)
+        taken = {_key(entry): _shown(entry) for entry in listed}
         with self._lock:
-            # What changed while building is not in `entries`.
-            self._changed = {key: e for key, e in self._changed.items() if key not in before or before[key] is not e}
+            # What changed after `entries` were gathered is not among them: it stays in the delta.
+            self._changed = {
+                key: entry
+                for key, entry in self._changed.items()
+                if (key in taken if entry is None else taken.get(key) != _shown(entry))
+            }
             self._main = shelf
             self._refresh_delta()
 
     def upsert(self, entries: Iterable[Entry]) -> None:
         """Add or replace products by their `key`."""
         with self._lock:
-            self._changed.update((entry.key or entry.item_id, entry) for entry in entries)
-            self._dirty = True
+            self._change((_key(entry), entry) for entry in entries)
 
     def remove(self, keys: Iterable[str]) -> None:
         """Suggest these products no more."""
         with self._lock:
-            self._changed.update((key, None) for key in keys)
+            self._change((key, None) for key in keys)
+
+    def _change(self, changes: Iterable[tuple[str, Entry | None]]) -> None:
+        for key, entry in changes:
+            self._changed.pop(key, None)  # so that the newest change stands last
+            self._changed[key] = entry
             self._dirty = True
 
     def _refresh_delta(self) -> None:
-        self._delta = _Shelf(e for e in list(self._changed.values())[-MAX_DELTA:] if e is not None)
+        newest = {key: e for key, e in list(self._changed.items())[-MAX_DELTA:] if e is not None}
+        self._delta = _Shelf(newest.values())
+        self._hidden = frozenset(newest) | {key for key, e in self._changed.items() if e is None}
         self._dirty, self._delta_at = False, time.monotonic()
 
     # --------------------------------------------------------------- answers
@@ -138,12 +174,12 @@ class Suggester:
         if not words or top_k <= 0:
             return []
         last_whole = typed[-1].isspace()
-        main, delta, changed = self._main, self._delta, self._changed
+        main, delta, hidden = self._main, self._delta, self._hidden
         found: dict[tuple[str, ...], tuple[float, Entry, tuple[str, ...]]] = {}
         for shelf in (main, delta):
             for row, score, as_meant in shelf.index.search(words, last_whole=last_whole, top_k=top_k):
-                entry = shelf.entries[row]
-                if shelf is main and changed and (entry.key or entry.item_id) in changed:
+                entry = shelf.entry(row, hidden if shelf is main else NONE_HIDDEN)
+                if entry is None:
                     continue
                 same = shelf.words[row]
                 if same not in found or found[same][0] < score:
