@@ -58,7 +58,7 @@ def event_from_mapping(
     without one. Without `event_id` the event gets `default_id`, or a random one.
     Raises InvalidEvent with the field at fault.
     """
-    if not isinstance(obj, Mapping):
+    if type(obj) is not dict and not isinstance(obj, Mapping):
         raise InvalidEvent("an event is a JSON object")
     if type(obj.get("event_params")) is list:
         obj = _flattened(obj)
@@ -79,35 +79,40 @@ def event_from_mapping(
         visitor_id = user_id
     session = get("session_id")
     if session is None:
-        session = get("ga_session_id", params.get("ga_session_id"))
+        session = get("ga_session_id")
+        if session is None and params:
+            session = params.get("ga_session_id")
         # GA4 numbers sessions within a visitor.
         session_id = f"{visitor_id[:200]}.{_identity(session, 'session_id')}" if session else ""
     else:
         session_id = _identity(session, "session_id")
 
     event_id = get("event_id")
-    event_id = _identity(event_id, "event_id") if event_id is not None else ""
-    list_id = get("list_id", params.get("list_id"))
-    query = get("query")
+    event_id = default_id if event_id is None else _identity(event_id, "event_id") or default_id
+    list_id, query, entries, own, list_name = (
+        get("list_id"), get("query"), get("items"), get("currency"), get("item_list_id")
+    )  # fmt: skip
+    rating, value = get("rating"), get("value")
     if query is None:
-        query = get("search_term", params.get("search_term"))
-
-    own = get("currency") or params.get("currency")
-    if own:
+        query = get("search_term")
+    if params:
+        inner = params.get
+        list_id = inner("list_id") if list_id is None else list_id
+        query = inner("search_term") if query is None else query
+        entries = inner("items") if entries is None else entries
+        own = own or inner("currency")
+        list_name = list_name or inner("item_list_id")
+        rating = inner("rating") if rating is None else rating
+        value = inner("value") if value is None else value
+    if own and own != currency:
         currency = _currency(own)
-    entries = get("items")
-    if entries is None:
-        entries = params.get("items")
     if entries is None and get("item_id") is not None:
         entries = (obj,)
-    items = _items(entries, currency, get("item_list_id") or params.get("item_list_id")) if entries else ()
+    items = _items(entries, currency, list_name) if entries else ()
     if not items and name in _NEED_ITEMS:
         raise InvalidEvent(f"{name} needs items, each with an item_id", field="items")
-
-    rating = get("rating", params.get("rating"))
     if rating is not None or name == "rate":
         rating = _rating(rating)
-    value = get("value", params.get("value"))
     money = None if value is None or value == "" else _money(value, currency, "value", signed=name == "refund")
     kept = _params(params, obj) if params or not _KEPT_SET.isdisjoint(obj) else NOTHING
     return Event(
@@ -115,7 +120,7 @@ def event_from_mapping(
         visitor_id,
         items,
         _time(obj, now_ms),
-        event_id or default_id or uuid4().hex,
+        event_id or uuid4().hex,
         session_id,
         user_id,
         "" if list_id is None else _identity(list_id, "list_id"),
@@ -139,8 +144,9 @@ def _known_name(name: object) -> str:
 def _identity(value: object, field: str) -> str:
     """An id as text; numbers are taken, objects are not."""
     if type(value) is str:
-        text = value if value.isascii() and value.isprintable() else one_line(value, MAX_ID_CHARS + 1)
-        text = text.strip()
+        if len(value) <= MAX_ID_CHARS and value.isascii() and value.isprintable():
+            return value.strip()
+        text = one_line(value, MAX_ID_CHARS + 1)
     elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         text = scalar_text(value)
     else:
@@ -174,7 +180,13 @@ def _item(entry: Any, number: int, currency: str, shared: str) -> EventItem:
     price = get("price")
     if price is not None and price != "":
         own = get("currency")
-        price = _money(price, _currency(own) if own else currency, f"items.{number}.price")
+        if own and own != currency:
+            currency = _currency(own)
+        try:
+            kind = type(price)
+            price = money(price, currency) if kind is float or kind is int else _money(price, currency, "price")
+        except (InvalidEvent, ValueError) as error:
+            raise InvalidEvent(str(error), field=f"items.{number}.price") from None
     else:
         price = None
     quantity = get("quantity")
@@ -266,6 +278,9 @@ def _time(obj: Mapping[str, Any], now_ms: int | None) -> int:
     now = present_ms() if now_ms is None else now_ms
     get = obj.get
     field = "time"
+    value = get("time_ms")
+    if type(value) is int and 0 <= value <= now:
+        return value
     value = get("time")
     try:
         if value is not None and value != "":
