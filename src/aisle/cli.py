@@ -313,19 +313,23 @@ def demo(
     n_groups: Annotated[int, typer.Option("--products", min=30, help="Products (groups of variants).")] = 3000,
     days: Annotated[int, typer.Option(min=1, max=365, help="Days of traffic.")] = 30,
     language: Annotated[str, typer.Option(help="Language of the catalogue: en or zh.")] = "en",
-    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 7,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     traffic: Annotated[bool, typer.Option("--traffic/--no-traffic", help="Simulated shoppers while it serves.")] = True,
     seconds: Annotated[float, typer.Option("--for", help="Stop after so many seconds; 0: never.")] = 0,
 ) -> None:
     """Build a simulated shop with a month of traffic, train it, and open its storefront."""
     from aisle.demo.run import check_demo, run_demo
+    from aisle.demo.world import WorldConfig
+    from aisle.types import now_ms
 
     if check:
-        _print_json(check_demo(seed=seed))
+        _print_json(check_demo(seed))
         return
+    currency = "USD" if language == "en" else "CNY"
+    config = WorldConfig(n_groups=n_groups, seed=seed, language=language, currency=currency, days=days, end_ms=now_ms())
     with _Bars() as progress:
-        ready = run_demo(folder, n_groups=n_groups, days=days, language=language, seed=seed, progress=progress)
+        ready = run_demo(folder, config, progress=progress)
     ready.serve(port=port, traffic=traffic, for_s=seconds)
 
 
@@ -371,9 +375,10 @@ def keys_revoke(folder: Folder, key_id: str) -> None:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    from dataclasses import asdict
+    from aisle.types import plain
 
-    return asdict(value)
+    fields: dict[str, Any] = plain(value)
+    return fields
 
 
 def _print_slate(slate: Slate, as_json: bool) -> None:

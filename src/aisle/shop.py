@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +38,7 @@ from aisle.types import (
     Slate,
     Suggestion,
     now_ms,
+    plain,
 )
 from aisle.understand.filters import parse_filters
 from aisle.understand.highlight import highlight
@@ -446,7 +447,7 @@ class Shop:
         return {
             **found,
             "latency": parts.latencies.summary(),
-            "models": [asdict(m) for m in self.models()],
+            "models": [plain(m) for m in self.models()],
             "catalogue": {"n_products": n_products, "n_groups": n_groups, **health},
         }
 
@@ -477,6 +478,6 @@ class Shop:
         stores = self._parts.stores
         stores.slates.flush()
         return {
-            "events": [asdict(logged.event) for logged in stores.events.of_visitor(visitor_id)],
+            "events": [plain(logged.event) for logged in stores.events.of_visitor(visitor_id)],
             "slates": stores.slates.of_visitor(visitor_id),
         }

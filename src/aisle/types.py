@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias
@@ -455,3 +455,19 @@ class ModelVersion:
 def now_ms() -> int:
     """Milliseconds since 1970, UTC."""
     return math.floor(time.time() * 1000)
+
+
+def plain(value: Any) -> Any:
+    """A value as dictionaries, lists and scalars, ready for JSON; money as `52.00 USD`.
+
+    Unlike dataclasses.asdict it takes read-only mappings.
+    """
+    if isinstance(value, Money):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
