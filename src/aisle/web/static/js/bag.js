@@ -95,7 +95,7 @@ async function addOns() {
   const ids = cart.lines().map((line) => line.item_id);
   const surface = ids.length ? "cart" : "trending";
   const answer = await recommend(surface, { item_id: ids, top_k: 14 }).catch(() => null);
-  fill($("rows"), answer?.hits.length && row(ids.length ? t("cart.addons") : t("home.popular"), answer.hits, { id: answer.list_id, name: surface }, { id: `row-${surface}`, reason: ids.length > 0 }));
+  fill($("rows"), answer?.hits.length && row(ids.length ? t("cart.addons") : t("home.popular"), answer.hits, { id: answer.list_id, name: surface }, { id: `row-${surface}`, reason: ids.length ? "row" : "" }));
 }
 
 draw();

@@ -96,9 +96,20 @@ export function ghosts(n) {
   );
 }
 
-/** A titled row that scrolls sideways. `hits` are cards' products. */
-export function row(title, hits, list, { note = "", id = "", reason = true, children = null, small = false } = {}) {
-  const rail = h("div", { class: small ? "rail small" : "rail" }, children || hits.map((hit) => card(hit, list, { reason })));
+/** The one reason that all hits share, to be said once instead of on every card; "" when they differ. */
+function shared(hits) {
+  const said = new Set(hits.map((hit) => (hit.reasons || []).find((r) => r.text)?.text || ""));
+  return hits.length > 1 && said.size === 1 ? capital([...said][0]) : "";
+}
+
+/**
+ * A titled row that scrolls sideways. `hits` are cards' products; `reason` is where their reasons go:
+ * "card", "row" (said once under the title when all are the same), or "" (the title says it already).
+ */
+export function row(title, hits, list, { id = "", reason = "card", children = null, small = false } = {}) {
+  const same = reason === "row" ? shared(hits) : "";
+  const note = same.toLowerCase() === title.toLowerCase() ? "" : same;
+  const rail = h("div", { class: small ? "rail small" : "rail" }, children || hits.map((hit) => card(hit, list, { reason: Boolean(reason) && !same })));
   const step = (direction) => () => rail.scrollBy({ left: direction * rail.clientWidth * 0.8, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   const back = h("button", { class: "icon-button", type: "button", "aria-label": t("row.prev"), on: { click: step(-1) } }, icon("prev"));
   const on = h("button", { class: "icon-button", type: "button", "aria-label": t("row.next"), on: { click: step(1) } }, icon("next"));

@@ -1,7 +1,6 @@
 // Facets: what the results can be narrowed by, with counts over exactly those results.
 
 import { dot } from "./card.js";
-import { colorOf } from "./colors.js";
 import { h } from "./dom.js";
 import { fieldName, money, number, t, valueName } from "./i18n.js";
 
@@ -98,7 +97,7 @@ function checks(values, field, state, act, redraw) {
         "label",
         { class: "check" },
         box(field, value, state, act),
-        field === "color" && colorOf(value) ? dot(value) : h("span"),
+        field === "color" && dot(value),
         h("span", { class: "name" }, valueName(field, value)),
         h("span", { class: "count" }, number(count)),
       ),

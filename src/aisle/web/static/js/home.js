@@ -73,7 +73,7 @@ function categories(tree, hits) {
     );
   });
   if (tiles.length < 2) return null;
-  return h("section", { class: "row", id: "row-categories" }, h("div", { class: "row-head" }, h("h2", null, t("home.categories"))), h("div", { class: "tiles" }, tiles));
+  return h("section", { class: "row", id: "row-categories" }, h("div", { class: "row-head" }, h("h2", null, t("home.categories"))), h("div", { class: "tiles", vars: { "--n": tiles.length > 8 ? Math.ceil(tiles.length / 2) : tiles.length } }, tiles));
 }
 
 const asList = (answer) => ({ id: answer.list_id, name: answer.surface });
@@ -103,9 +103,9 @@ async function draw() {
     rows.push(row(seen.length ? t("home.for_you") : t("home.start"), forYou.hits, asList(forYou), { id: "row-home" }));
   }
   if (similar?.hits.length) {
-    rows.push(row(t("home.because", { title: last.title }), similar.hits, asList(similar), { id: "row-similar", reason: false }));
+    rows.push(row(t("home.because", { title: last.title }), similar.hits, asList(similar), { id: "row-similar", reason: "" }));
   }
-  if (trending?.hits.length) rows.push(row(t("home.popular"), trending.hits, asList(trending), { id: "row-trending", reason: false }));
+  if (trending?.hits.length) rows.push(row(t("home.popular"), trending.hits, asList(trending), { id: "row-trending", reason: "row" }));
   const all = [...(trending?.hits || []), ...(forYou?.hits || [])];
   const tiles = categories(frame.categories || [], all);
   if (tiles) rows.splice(seen.length ? rows.length : Math.min(1, rows.length), 0, tiles);

@@ -256,14 +256,14 @@ async function rows(product) {
   const ask = (surface) => recommend(surface, { item_id: product.item_id, top_k: 14 }).catch(() => null);
   const [together, similar] = await Promise.all([ask("together"), ask("similar")]);
   const one = (answer, title, id, reason) => answer?.hits.length && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id, reason });
-  fill($("rows"), one(together, t("product.together"), "row-together", true), one(similar, t("product.similar"), "row-similar", true), reviews(product));
+  fill($("rows"), one(together, t("product.together"), "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
 }
 
 async function missing() {
   document.title = `${t("product.missing")} – ${shopName}`;
   fill($("product"), h("div", { class: "empty" }, h("h1", null, t("product.missing")), h("p", { class: "muted" }, t("product.missing_help")), h("a", { class: "button", href: "/" }, t("checkout.home"))));
   const trending = await recommend("trending", { top_k: 12 }).catch(() => null);
-  if (trending?.hits.length) fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { reason: false }));
+  if (trending?.hits.length) fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { reason: "" }));
 }
 
 async function open() {

@@ -243,6 +243,7 @@ function draw() {
   drawFacetList();
   const none = answer.n_hits === 0;
   $("results-bar").hidden = none && !filtered();
+  $("search-page").querySelector(".results").classList.toggle("is-bare", none && !filtered());
   if (none) return drawNothing();
   $("rows").replaceChildren();
   const grid = h("div", { class: "grid" });
@@ -274,7 +275,7 @@ async function drawNothing() {
   if (mine !== answer) return;
   fill(pills, tries.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, icon("search"), one.text.split(" > ").at(-1))));
   if (trending?.hits.length) {
-    fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { id: "row-trending", reason: false }));
+    fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { id: "row-trending", reason: "row" }));
   }
 }
 
