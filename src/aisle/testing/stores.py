@@ -281,5 +281,7 @@ class SlateLogContract:
         store.record(slate("l1", "v1"))
         store.record(slate("l2", "v2"))
         store.flush()
+        assert [one["list_id"] for one in store.of_visitor("v1")] == ["l1"]
         assert (store.erase("v1"), store.erase("v1")) == (1, 0)
+        assert store.of_visitor("v1") == []
         assert (store.get("l1"), store.get("l2") is None) == (None, False)

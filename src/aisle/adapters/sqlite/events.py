@@ -25,6 +25,9 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _LAST = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+ERASURES = "SELECT value FROM counters WHERE name = 'erasures'"
+"""Grows when a shopper's events are erased: sums over the log are then to be made anew."""
+
 _READ = f"SELECT {EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _OF_VISITOR = f"SELECT {EVENT_COLUMNS} FROM events WHERE visitor_id = ? ORDER BY seq"
 
@@ -68,7 +71,14 @@ class SqliteEventLog:
         """Forget a shopper's events; returns how many. `seq` of the others stays."""
 
         def work(connection: Connection) -> int:
-            return driver_of(connection).execute("DELETE FROM events WHERE visitor_id = ?", (visitor_id,)).rowcount
+            driver = driver_of(connection)
+            n_erased = driver.execute("DELETE FROM events WHERE visitor_id = ?", (visitor_id,)).rowcount
+            if n_erased:
+                driver.execute(
+                    "INSERT INTO counters (name, value) VALUES ('erasures', 1) "
+                    "ON CONFLICT (name) DO UPDATE SET value = value + 1"
+                )
+            return n_erased
 
         n_erased = self._database.write(work)
         self._database.forget()

@@ -21,7 +21,7 @@ metadata = MetaData(
 )
 
 # One row a counter: `catalog` numbers the changes of the catalogue, `content`
-# those of reviews, promotions and pages. Raised inside the write transaction.
+# those of reviews, promotions and pages, `erasures` those of the log's past. Raised inside the write transaction.
 counters = Table(
     "counters",
     metadata,
@@ -94,6 +94,9 @@ slates = Table(
     Index(None, "time_ms"),
     Index(None, "visitor_id"),
 )
+
+# Few slates are empty, and the shopkeeper asks for just those.
+Index("ix_slates_zero", slates.c.time_ms, slates.c.query, sqlite_where=slates.c.n_hits == 0)
 
 reviews = Table(
     "reviews",

@@ -103,6 +103,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_slates_time_ms"), "slates", ["time_ms"], unique=False)
     op.create_index(op.f("ix_slates_visitor_id"), "slates", ["visitor_id"], unique=False)
+    op.create_index("ix_slates_zero", "slates", ["time_ms", "query"], unique=False, sqlite_where=sa.text("n_hits = 0"))
     op.create_table(
         "states",
         sa.Column("name", sa.Text(), nullable=False),
