@@ -43,6 +43,8 @@ from aisle.types import Product, Query
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _START_S = 180.0
+# The command line of the very aisle that is imported here, wherever scripts are installed.
+AISLE = (sys.executable, "-c", "from aisle.cli import main; main()")
 _LUA = """
 local thread_id = 0
 function setup(thread) thread:set("id", thread_id); thread_id = thread_id + 1 end
@@ -341,7 +343,7 @@ def bulk(
                     "items": [{"item_id": rng.choice(items), "price": 9.5}],
                 }
                 out.write(json.dumps(event) + "\n")
-        command = [sys.executable, "-m", "aisle", "import", str(folder), "--events", str(file), "--no-wait", "--json"]
+        command = [*AISLE, "import", str(folder), "--events", str(file), "--no-wait", "--json"]
         with searching(client.port, client.key) as rates:
             done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode:
@@ -387,7 +389,7 @@ def searching(port: int, key: str, pause_s: float = 0.05) -> Iterator[dict[str, 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[int, int]]:
     """`aisle serve` on a free port: its port and process id; ended whatever happens."""
-    command = [sys.executable, "-m", "aisle", "serve", str(folder), "--port", "0", "--for", "1500"]
+    command = [*AISLE, "serve", str(folder), "--port", "0", "--for", "1500"]
     with tempfile.TemporaryFile() as noise:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, text=True)
         try:

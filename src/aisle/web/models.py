@@ -41,10 +41,12 @@ class SearchParams(BaseModel):
         "", max_length=4000, description="Conditions that must hold, in Algolia's language.",
         examples=['color:red AND price < 60', 'brand:"Acme" OR brand:Zenith'],
     )  # fmt: skip
-    facets: str = Field(
-        "", max_length=1000, description="Fields to count, separated by commas; empty: the usual ones.",
-        examples=["color,brand"],
-    )  # fmt: skip
+    facets: list[str] = Field(
+        [],
+        max_length=100,
+        description="Fields to count: repeated, or separated by commas; none: the usual ones.",
+        examples=[["color", "brand"]],
+    )
     facetFilters: str = Field(  # noqa: N815
         "", max_length=4000, description="Algolia's facetFilters, as JSON.", examples=['[["color:red","color:blue"]]']
     )
@@ -52,10 +54,12 @@ class SearchParams(BaseModel):
         "", max_length=4000, description="Algolia's numericFilters, as JSON or separated by commas.",
         examples=['["price<60"]'],
     )  # fmt: skip
-    ignore: str = Field(
-        "", max_length=200, description="What was understood and is to be taken back, by kind, separated by commas.",
-        examples=["color"],
-    )  # fmt: skip
+    ignore: list[str] = Field(
+        [],
+        max_length=20,
+        description="What was understood and is to be taken back, by kind: repeated, or separated by commas.",
+        examples=[["color"]],
+    )
     sort: Sort = Field("relevance", description="Order of the hits.")
     visitor_id: str = Field("", max_length=256, description="Who searches; empty: nobody in particular.")
     session_id: str = Field("", max_length=256, description="The visit that the search belongs to.")
@@ -65,7 +69,8 @@ class SearchParams(BaseModel):
 class SearchBody(SearchParams):
     """The same as a JSON body; lists may be lists."""
 
-    facets: str | list[str] = Field("", description="Fields to count: a list, or separated by commas.")  # type: ignore[assignment]
+    facets: str | list[str] = Field([], description="Fields to count: a list, or separated by commas.")  # type: ignore[assignment]
+    ignore: str | list[str] = Field([], description="Kinds to take back: a list, or separated by commas.")  # type: ignore[assignment]
     facetFilters: str | list[str | list[str]] = Field("", description="Algolia's facetFilters.")  # type: ignore[assignment] # noqa: N815
     numericFilters: str | list[str | list[str]] = Field("", description="Algolia's numericFilters.")  # type: ignore[assignment] # noqa: N815
 

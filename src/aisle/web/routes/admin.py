@@ -33,8 +33,7 @@ def admin_router(edge: Edge) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000, description="Most events.")] = 100,
     ) -> Response:
         """The newest events, oldest first."""
-        newest = await edge.workers.run(lambda: shop.recent_events(limit))
-        found = sorted((e for e in newest if e.seq > after_seq), key=lambda e: e.seq)
+        found = await edge.workers.run(lambda: shop.recent_events(limit, after_seq=after_seq))
         last_seq = found[-1].seq if found else after_seq
         return answer({"events": [logged_answer(e) for e in found], "last_seq": last_seq})
 

@@ -75,7 +75,7 @@ def _password(body: bytes, content_type: str) -> str:
         given = fields.get("password") if isinstance(fields, dict) else None
     else:
         try:
-            given = parse_qs(body.decode("utf-8"), max_num_fields=10).get("password", [None])[0]
+            given = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=10).get("password", [None])[0]
         except ValueError:
             given = None
     if not isinstance(given, str):

@@ -107,9 +107,7 @@ def _checked(params: SearchParams, edge: Edge) -> dict[str, Any]:
     hits_per_page = params.hitsPerPage or params.hits_per_page
     if hits_per_page > most:
         raise InvalidRequest(f"at most {most} hits a page", field="hits_per_page")
-    facets: Any = params.facets
-    names = facets if isinstance(facets, list) else facets.split(",")
-    wanted = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    wanted = _names(params.facets)
     return {
         "query": edge.query(params.query),
         "visitor_id": params.visitor_id,
@@ -119,5 +117,11 @@ def _checked(params: SearchParams, edge: Edge) -> dict[str, Any]:
         "page": params.page,
         "hits_per_page": hits_per_page,
         "sort": params.sort,
-        "ignore": tuple(kind.strip() for kind in params.ignore.split(",") if kind.strip()),
+        "ignore": _names(params.ignore),
     }
+
+
+def _names(given: str | list[str]) -> list[str]:
+    """Names that were repeated, separated by commas, or both; each once."""
+    texts = [given] if isinstance(given, str) else given
+    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
