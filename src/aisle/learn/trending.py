@@ -34,7 +34,7 @@ class TrendingCounts:
     The order is made anew at most every `refresh_s` seconds.
     """
 
-    def __init__(self, half_life_days: float, ord_of: Callable[[str], int], *, refresh_s: float = 2.0) -> None:
+    def __init__(self, half_life_days: float, ord_of: Callable[[str], int], *, refresh_s: float = 5.0) -> None:
         self._half_life_days = half_life_days
         self._bucket_ms = max(1.0, half_life_days * 86_400_000 / BUCKETS_PER_HALF_LIFE)
         self._ord_of = ord_of
@@ -45,6 +45,7 @@ class TrendingCounts:
         self._keys = np.empty(0, np.int64)  # item << 32 | bucket, ascending
         self._weights = np.empty(0, np.int64)
         self._delta: dict[int, int] = {}
+        self._ords: np.ndarray | None = None  # of each item, until the catalogue changes
         self._top: tuple[float, int, Ords, Scores] | None = None
         self._changed = False
         self._seq = 0
@@ -100,36 +101,45 @@ class TrendingCounts:
         bucket = int(max(0, now_ms) / self._bucket_ms)
         if kept is not None and kept[1] == bucket and (not self._changed or at - kept[0] < self._refresh_s):
             return kept[2], kept[3]
-        with self._lock:
+        # One thread makes the order anew; the others take the last one meanwhile.
+        if not self._lock.acquire(blocking=kept is None):
+            assert kept is not None
+            return kept[2], kept[3]
+        try:
             self._changed = False
-            self._compact()
             ords, scores = self._score(bucket)
             self._top = (at, bucket, ords, scores)
+        finally:
+            self._lock.release()
         return ords, scores
 
     def _score(self, now_bucket: int) -> tuple[Ords, Scores]:
-        buckets = self._keys & (2**_BUCKET_BITS - 1)
+        nothing = np.empty(0, np.int32), np.empty(0, np.float32)
+        delta = np.fromiter(self._delta.keys(), np.int64, len(self._delta))
+        keys = np.concatenate([self._keys, delta])
+        weights = np.concatenate([self._weights, np.fromiter(self._delta.values(), np.int64, len(self._delta))])
+        buckets = keys & (2**_BUCKET_BITS - 1)
         past = buckets <= now_bucket
-        keys, buckets, weights = self._keys[past], buckets[past], self._weights[past]
-        if not len(keys):
-            return np.empty(0, np.int32), np.empty(0, np.float32)
+        if not past.any():
+            return nothing
         # Against the newest bucket, not now: a log from years ago must not underflow to nothing.
-        decayed = weights * np.exp2((buckets - buckets.max()) / BUCKETS_PER_HALF_LIFE)
-        ord_of_item = np.fromiter(map(self._ord_of, self._items), np.int32, len(self._items))
-        ords = ord_of_item[keys >> _BUCKET_BITS]
-        known = ords >= 0
-        if not known.any():
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        sums = np.bincount(ords[known], decayed[known])
+        ages = buckets[past].max() - buckets
+        decayed = np.where(past, weights * np.exp2(-np.maximum(ages, 0) / BUCKETS_PER_HALF_LIFE), 0.0)
+        of_item = np.bincount(keys >> _BUCKET_BITS, decayed, minlength=len(self._items))
+        if self._ords is None or len(self._ords) != len(self._items):
+            self._ords = np.fromiter(map(self._ord_of, self._items), np.int64, len(self._items))
+        known = self._ords >= 0
+        sums = np.bincount(self._ords[known], of_item[known]) if known.any() else np.empty(0)
         found = np.flatnonzero(sums > 0)
         if not len(found):
-            return np.empty(0, np.int32), np.empty(0, np.float32)
+            return nothing
         best = found[np.argsort(-sums[found], kind="stable")]
         return best.astype(np.int32), (sums[best] / sums[best[0]]).astype(np.float32)
 
     def catalogue_changed(self) -> None:
-        """Item ids may map to other ords now."""
-        self._top = None
+        """Item ids may map to other ords now; the order follows at its next refresh."""
+        with self._lock:
+            self._ords, self._changed = None, True
 
     def dump(self) -> bytes:
         """The state as bytes: equal for equal states, however they came about."""
@@ -167,4 +177,4 @@ class TrendingCounts:
         with self._lock:
             self._keys, self._weights, self._items, self._seq = keys, weights, items, seq
             self._item_index = {item_id: index for index, item_id in enumerate(items)}
-            self._delta, self._top, self._changed = {}, None, False
+            self._delta, self._top, self._ords, self._changed = {}, None, None, False

@@ -26,13 +26,14 @@ MAX_WORDS: Final = 10
 MAX_PREFIX: Final = 14
 """Letters up to which the tree of prefixes is kept."""
 
-IN_PLACE: Final = 0.5
+FOLLOWS: Final = 0.5
 AT_START: Final = 0.3
 WHOLE_WORD: Final = 0.15
 EDITED: Final = 0.8
 EDITED_FIRST: Final = 0.15
 PER_WORD: Final = 0.03
 MISSING: Final = 1.0
+NOWHERE: Final = -9
 SURE_WORDS: Final = 2
 """With more words than this, all found in one text, a typing error is no longer looked for."""
 
@@ -82,7 +83,7 @@ class Completions:
         packed = np.concatenate(
             [np.frombuffer(postings[w], np.uint32) for w in self._words] or [np.empty(0, np.uint32)]
         )
-        self._rows, self._places = (packed >> 4).astype(np.int32), (packed & 15).astype(np.uint8)
+        self._rows, self._places = (packed >> 4).astype(np.int32), (packed & 15).astype(np.int8)
         self._base = np.asarray(boosts, np.float32) - PER_WORD * lengths
         self._next = self._tree()
 
@@ -115,7 +116,12 @@ class Completions:
         if not self.n or not words:
             return []
         # Dense float32[n] by word: 0 where a text lacks it. Sums and counts then cost microseconds each.
-        parts = [self._parts(self._slice(w, last_whole or at + 1 < len(words)), at) for at, w in enumerate(words)]
+        slices = [self._slice(w, last_whole or at + 1 < len(words)) for at, w in enumerate(words)]
+        places: list[NDArray[np.int8]] = []
+        parts: list[NDArray[np.float32]] = []
+        for bounds in slices:
+            parts.append(self._parts(bounds, places[-1] if places else None))
+            places.append(self._places_of(bounds))
         total = parts[0].copy()
         held = (parts[0] > 0).astype(np.int8)
         for part in parts[1:]:
@@ -127,7 +133,8 @@ class Completions:
             for at, word in enumerate(words):
                 if len(word) > 1 and not word.isdigit():  # another number is another product
                     whole = last_whole or at + 1 < len(words)
-                    found += self._mistyped(words, at, whole, total - parts[at], held - (parts[at] > 0), top_k)
+                    before = places[at - 1] if at else None
+                    found += self._mistyped(words, at, whole, before, total - parts[at], held - (parts[at] > 0), top_k)
         if not found and len(words) > 1:
             rows = np.flatnonzero(held == max(1, int(held.max())))
             found = self._best(rows, total[rows] - MISSING, top_k, tuple(words))
@@ -146,15 +153,24 @@ class Completions:
         exact_end = self._starts[at + 1] if at is not None else self._starts[low]
         return int(self._starts[low]), int(self._starts[high]), int(exact_end)
 
-    def _parts(self, bounds: tuple[int, int, int], at: int) -> NDArray[np.float32]:
-        """What the word at place `at` adds to each text. Later writes win: those in place, then whole words."""
+    def _places_of(self, bounds: tuple[int, int, int]) -> NDArray[np.int8]:
+        """Where the word stands in each text; NOWHERE in those that lack it."""
+        dense = np.full(self.n, NOWHERE, np.int8)
+        dense[self._rows[bounds[0] : bounds[1]]] = self._places[bounds[0] : bounds[1]]
+        return dense
+
+    def _parts(self, bounds: tuple[int, int, int], before: NDArray[np.int8] | None) -> NDArray[np.float32]:
+        """What a word adds to each text; `before` is where the word typed before it stands.
+
+        Later writes win: those at the start, then those that follow the word before.
+        """
         begin, end, exact_end = bounds
         rows, places = self._rows[begin:end], self._places[begin:end]
         dense = np.zeros(self.n, np.float32)
         dense[rows] = 1.0
         dense[rows[places == 0]] = 1.0 + AT_START
-        here = rows[places == at]
-        dense[here] = 1.0 + IN_PLACE + AT_START * (at == 0)
+        if before is not None:
+            dense[rows[places == before[rows] + 1]] = 1.0 + FOLLOWS
         dense[self._rows[begin:exact_end]] += WHOLE_WORD
         return dense
 
@@ -171,6 +187,7 @@ class Completions:
         words: Sequence[str],
         at: int,
         whole: bool,
+        before: NDArray[np.int8] | None,
         others: NDArray[np.float32],
         n_others: NDArray[np.int8],
         top_k: int,
@@ -187,7 +204,9 @@ class Completions:
         kept = np.flatnonzero(n_others[rows] == len(words) - 1)
         rows, of_edit, cells = rows[kept], of_edit[kept], cells[kept]
         places = self._places[cells]
-        scores = others[rows] + self._base[rows] + 1 + IN_PLACE * (places == at) + AT_START * (places == 0)
+        scores = others[rows] + self._base[rows] + 1 + AT_START * (places == 0)
+        if before is not None:
+            scores += FOLLOWS * (places == before[rows] + 1)
         scores += WHOLE_WORD * (cells < bounds[of_edit, 2]) - np.array([cost for _, cost in edits])[of_edit]
         if len(rows) > 8 * top_k:
             best = np.argpartition(-scores, 4 * top_k)[: 4 * top_k]

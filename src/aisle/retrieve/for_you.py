@@ -21,7 +21,7 @@ PLACE_DECAY: Final = 0.8
 PARTS: Final = {"viewed": 1.0, "bought": 0.7, "similar": 0.5}
 """Weights of the parts, each with its best score made 1."""
 
-MAX_SEEDS: Final = 20
+MAX_SEEDS: Final = 12
 
 
 class ForYou:

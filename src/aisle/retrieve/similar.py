@@ -14,7 +14,7 @@ from aisle.types import Candidates, Ords, Scores
 SAME_CATEGORY: Final = 0.1
 """Added to the cosine of a product in the seed's own category: "a shirt like this" is a shirt."""
 
-MAX_SEEDS: Final = 4
+MAX_SEEDS: Final = 3
 KEPT: Final = 4096
 
 

@@ -36,7 +36,7 @@ def test_begun_words_in_any_order(suggester):
     assert texts(suggester, "dri")[0] == "Driven Backpack"
     assert texts(suggester, "yoga s")[0] == "Sprite Yoga Strap 6 foot"
     assert texts(suggester, "headphones sam")[0] == "Samsung Wireless Headphones"
-    assert set(texts(suggester, "hoo")) == set(TITLES[:3])
+    assert set(texts(suggester, "hoo")[:3]) == set(TITLES[:3])
 
 
 def test_the_beginning_of_a_title_comes_before_its_middle(suggester):
