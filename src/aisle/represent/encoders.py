@@ -86,7 +86,9 @@ def _locate(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise EncoderMissing(f"{folder}: no config.json there, so it is not a transformers model")
+            raise EncoderMissing(f"{folder}: no config.json there, so it is no encoder that transformers can read")
+        if not any((folder / weights).exists() for weights in (_WEIGHTS, f"{_WEIGHTS}.index.json")):
+            raise EncoderMissing(f"{folder}: no {_WEIGHTS} there (pickled weights run code when read, and are not)")
         return folder
     if name in _EMBEDDED_NAMES:
         spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
