@@ -1,0 +1,61 @@
+"""A title with what matched in <em>, safe to put in a page."""
+
+from __future__ import annotations
+
+from html import escape
+
+from aisle.types import Query
+from aisle.understand.text import stem, words
+
+
+def highlight(title: str, query: Query) -> str:
+    """HTML-escaped `title` with <em> around the query's words, in any form of them."""
+    stems: set[str] = set()
+    runs: list[str] = []
+    for term in query.terms:
+        for form in (term.text, *(text for text, _ in term.expansions)):
+            for word in words(form):
+                if word.is_han:
+                    runs.append(word.text)
+                else:
+                    stems.update(stem(part) for part in (word.text, *word.text.split("-")) if part)
+    if not stems and not runs:
+        return escape(title)
+    marks: list[tuple[int, int]] = []
+    for word in words(title):
+        if word.is_han:
+            marks += _chinese(word.text, word.start, runs)
+        elif word.stem in stems:
+            marks.append((word.start, word.end))
+        else:
+            marks += _parts(word.text, word.start, title, stems)
+    parts, last = [], 0
+    for start, end in marks:
+        parts += [escape(title[last:start]), "<em>", escape(title[start:end]), "</em>"]
+        last = end
+    return "".join((*parts, escape(title[last:])))
+
+
+def _parts(word: str, start: int, title: str, stems: set[str]) -> list[tuple[int, int]]:
+    """The words inside a hyphenated one."""
+    marks: list[tuple[int, int]] = []
+    if "-" in word and title[start : start + len(word)].lower() == word:
+        for part in word.split("-"):
+            if part and stem(part) in stems:
+                marks.append((start, start + len(part)))
+            start += len(part) + 1
+    return marks
+
+
+def _chinese(text: str, start: int, runs: list[str]) -> list[tuple[int, int]]:
+    """The longest pieces of two or more characters that the query also has."""
+    marks: list[tuple[int, int]] = []
+    i = 0
+    while i < len(text):
+        n = next((n for n in range(min(len(text) - i, 12), 1, -1) if any(text[i : i + n] in run for run in runs)), 0)
+        if not n and any(run == text[i] for run in runs):
+            n = 1
+        if n:
+            marks.append((start + i, start + i + n))
+        i += n or 1
+    return marks
