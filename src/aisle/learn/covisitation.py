@@ -299,3 +299,9 @@ def propose(indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, seeds:
 def earns_its_place(metrics: Mapping[str, float]) -> bool:
     """Whether any relation beats popularity on held-out traffic by more than chance."""
     return any(metrics.get(f"{relation}_gain_low", 0.0) > 0 for relation in COUNTING)
+
+
+def earning(arrays: Mapping[str, np.ndarray], metrics: Mapping[str, float]) -> Arrays:
+    """The arrays of those relations only that beat popularity: the others must not serve."""
+    kept = [relation for relation in COUNTING if metrics.get(f"{relation}_gain_low", 0.0) > 0]
+    return {name: array for name, array in arrays.items() if name.split("_", 1)[0] in kept}

@@ -39,11 +39,15 @@ POOL: Final = 8
 """Candidates looked at while spreading, as a multiple of the places."""
 
 
+TELLING: Final = 0.05
+"""Least share of a score for a source to be named: a fallback that merely agrees is no reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mixed:
     """A ranked list and how it came about; all aligned, best first.
 
-    `sources` of each, the largest share first; `because` int32[n] is the ord
+    `sources` that tell for each, the largest share first; `because` int32[n] is the ord
     that led to each (-1: none) and `relations` what the shopper had done with
     it; `features` are the weighted shares by source and the score they sum to.
     """
@@ -91,7 +95,8 @@ def mix(
             because[row, at[here]] = candidates.because[here]
     scores = shares.sum(axis=0)
     chosen = _spread(ords, scores, facts, top_k, SPREAD.get(surface, 1.0))
-    return _explain(used, ords[chosen], scores[chosen], shares[:, chosen], because[:, chosen], shopper)
+    in_cart = np.concatenate([shopper.cart, seeds]) if surface == "cart" else shopper.cart
+    return _explain(used, ords[chosen], scores[chosen], shares[:, chosen], because[:, chosen], shopper, in_cart)
 
 
 def _allowed(
@@ -139,14 +144,16 @@ def _explain(
     shares: np.ndarray,
     because: np.ndarray,
     shopper: Shopper,
+    in_cart: Ords,
 ) -> Mixed:
     names = [candidates.source for candidates, _ in used]
     order = np.argsort(-shares, axis=0, kind="stable")
     sources = tuple(
-        tuple(names[row] for row in column if shares[row, place] > 0) for place, column in enumerate(order.T.tolist())
+        tuple(names[row] for row in column if shares[row, place] > TELLING * scores[place])
+        for place, column in enumerate(order.T.tolist())
     )
     leading = because[order[0], np.arange(len(ords))]
-    bought, cart = set(shopper.purchased.tolist()), set(shopper.cart.tolist())
+    bought, cart = set(shopper.purchased.tolist()), set(in_cart.tolist())
     recent = set(shopper.recent.tolist())
     relations: tuple[Relation, ...] = tuple(
         "cart" if o in cart else "bought" if o in bought else "viewed" if o in recent else "" for o in leading.tolist()

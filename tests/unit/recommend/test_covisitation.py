@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aisle.learn.covisitation import earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.types import Event, EventItem, LoggedEvent
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -99,4 +99,6 @@ def test_pairs_beat_popularity_on_held_out_sessions():
     assert metrics["viewed_hit_rate"] > 0.6 > 0.3 > metrics["viewed_popularity"]
     assert metrics["viewed_gain_low"] > 0
     assert metrics["bought_cases"] == 0
+    kept = earning(train_covisitation(log(*rows), ord_of), metrics)
+    assert sorted(kept) == ["viewed_indices", "viewed_indptr", "viewed_weights"]
     assert earns_its_place(metrics)

@@ -71,3 +71,13 @@ def test_a_fallback_fills_up_behind_the_sources_before_it(facts, surface):
             continue
         proposals = [(source(first[0], 1, scores=[0.2]), first[1]), (source(last[0], 2, 3), last[1])]
         assert mixed(facts, proposals, surface=surface).ords.tolist() == [1, 2, 3]
+
+
+def test_a_fallback_that_merely_agrees_is_not_named(facts):
+    found = mixed(facts, [(source("bought", 1), 1.0), (source("newest", 1, 2), 1e-6)], surface="together")
+    assert found.sources == (("bought",), ("newest",))
+
+
+def test_what_the_cart_surface_is_about_is_in_the_cart(facts):
+    proposals = [(source("for_you", 1, because=[20]), 1.0)]
+    assert mixed(facts, proposals, seeds=[20], surface="cart").relations == ("cart",)
