@@ -71,7 +71,7 @@ def test_a_price_in_the_query_is_understood_and_filters(api: Api) -> None:
     body = good(api.client.get("/v1/search?query=watch under $60", headers=api.search), models.SearchAnswer)
     assert [hit["title"] for hit in body["hits"]] == ["Aim Analog Watch"]
     assert body["understood"][0]["kind"] == "price"
-    assert body["understood"][0]["high"] == 60
+    assert 59 < body["understood"][0]["high"] <= 60
 
 
 def test_get_post_and_algolia_names_agree(api: Api) -> None:
@@ -163,7 +163,8 @@ def test_a_shop_may_limit_hits_a_page(api: Api) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b'{"query": "\\ud800"}', b'{"page": NaN}', b"\xff\xfe"])
 def test_a_body_that_is_not_json_is_a_clear_error(api: Api, body: bytes) -> None:
     assert api.client.post("/v1/search", content=body, headers=api.search).status_code in (400, 422)
-    problem(api.client.post("/v1/events", content=body, headers=api.events), 400)
+    if body != b"[]":  # no events at all is no error
+        problem(api.client.post("/v1/events", content=body, headers=api.events), 400)
 
 
 # ----------------------------------------------- suggestions, recommendations
