@@ -245,7 +245,8 @@ class LexicalResult:
     and `facet_stats` are counted over exactly it. `ords` int32[n] holds the
     page asked for (by the sort) or, by relevance, the best `top_k` lexical
     matches and all neighbours that pass; `bm25` float32[n] their lexical
-    scores, 0 for a neighbour that shares no word.
+    scores with the query's boosts, 0 for a neighbour that shares neither a
+    word nor anything understood.
     """
 
     ords: Ords
@@ -287,7 +288,10 @@ class LexicalIndex(Protocol):
         """Names a filter or facet may use."""
 
     def vocabulary(self, field_name: str, limit: int = 10_000) -> list[tuple[str, int]]:
-        """The values of a facet field, as displayed, with how many groups have each."""
+        """The values of a facet field, as displayed, with how many groups have each, most frequent first.
+
+        The name `words` gives the unstemmed words of titles, categories, brands and traits.
+        """
 
     def document_frequency(self, word: str) -> int:
         """In how many groups a (stemmed) word occurs."""

@@ -189,9 +189,9 @@ class TantivyLexicalIndex:
 
         How many words may be missing depends on the words and on what was
         understood of them, never on filters chosen besides: a facet's count
-        stays true once it is clicked. By relevance `offset` skips lexical
-        matches. Scores include the query's boosts. Raises InvalidFilter,
-        InvalidRequest.
+        stays true once it is clicked. `offset` is for the other sorts: by
+        relevance the caller blends first and pages after. Scores include the
+        query's boosts. Raises InvalidFilter, InvalidRequest.
         """
         return self._view.search(query, neighbours, filters, facets, top_k, sort, offset)
 

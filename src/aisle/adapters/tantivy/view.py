@@ -76,7 +76,7 @@ class View:
         if neighbours is not None and len(neighbours):
             near = self._term_set(neighbours)
         by_relevance = sort == "relevance"
-        level, found = self._lexical(query, matching, filters, chosen, boosts, top_k if by_relevance else 0, offset)
+        level, found = self._lexical(query, matching, filters, chosen, boosts, top_k if by_relevance else 1)
 
         def hit_set(under: Filters) -> tantivy.Query:
             words = _words(query, matching, level, scored=False)
@@ -119,7 +119,6 @@ class View:
         chosen: Parts,
         boosts: Parts,
         top_k: int,
-        offset: int,
     ) -> tuple[int, Any]:
         """Ask for all required words, then for fewer until a handful is found: the level, and tantivy's result."""
         own = tuple(c for c in filters if c in query.filters)
@@ -130,7 +129,7 @@ class View:
             if words is None:
                 return level, None
             scored = tantivy.Query.boolean_query([(Occur.Must, words), *boosts, *chosen])
-            found = self.searcher.search(scored, max(1, top_k), count=True, offset=offset if top_k else 0)
+            found = self.searcher.search(scored, top_k, count=True)
             if n_found(found) >= HANDFUL or level == levels[-1]:
                 return level, found
             if len(own) < len(filters):
