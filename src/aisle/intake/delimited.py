@@ -150,6 +150,8 @@ def rows(source: Source, dialect: Dialect) -> Iterator[Entry]:
                     yield line, Reject(name, line, "", mended, dialect.delimiter.join(cells)[:200])
                     continue
                 cells = mended
+            elif len(lines.taken) > 1 and (plain := _swallowed(lines, dialect)):
+                cells = plain
             if is_mixed and has_surrogate("".join(cells)):
                 shown = dialect.delimiter.join(cells)[:200].encode("utf-8", "replace").decode()
                 yield line, Reject(name, line, "", "bytes that are not UTF-8, unlike the rest of the file", shown)
@@ -168,6 +170,22 @@ def _mend(lines: _Lines, cells: Cells, dialect: Dialect) -> Cells | str:
     if len(cells) > width and not any(cells[width:]):
         return cells[:width]
     return f"{len(cells)} cells where the header has {width}"
+
+
+def _swallowed(lines: _Lines, dialect: Dialect) -> Cells | None:
+    """The cells of the first line, when a stray quote in it ran on to a stray quote in a later one.
+
+    Such a record can fit the header by chance. It is told by two signs: the
+    first line fits on its own, and text follows the closing quote.
+    """
+    plain = next(csv.reader(lines.taken[:1], delimiter=dialect.delimiter, quoting=csv.QUOTE_NONE), [])
+    if len(plain) != len(dialect.columns):
+        return None
+    try:
+        next(csv.reader(lines.taken, delimiter=dialect.delimiter, strict=True))
+    except csv.Error:
+        return plain if lines.take_back() else None
+    return None
 
 
 def _combined(columns: tuple[str, ...], cells: Cells) -> dict[str, object]:

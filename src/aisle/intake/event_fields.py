@@ -16,7 +16,7 @@ from uuid import uuid4
 import orjson
 
 from aisle.errors import InvalidEvent
-from aisle.intake.text import one_line, scalar_text
+from aisle.intake.text import brief, one_line, scalar_text
 from aisle.intake.times import number_ms, parse_time
 from aisle.types import EVENT_NAMES, NOTHING, Event, EventItem, Money
 from aisle.types import now_ms as present_ms
@@ -134,7 +134,7 @@ def event_from_mapping(
 def _known_name(name: object) -> str:
     alias = _ALIASES.get(name) if isinstance(name, str) else None
     if alias is None:
-        shown = repr(name)[:60]
+        shown = brief(name, 60)
         if not name:
             raise InvalidEvent("an event needs a name, as view_item or purchase", field="name")
         raise InvalidEvent(f"not an event that is used here: {shown} (known: {', '.join(EVENT_NAMES)})", field="name")
@@ -286,11 +286,13 @@ def _time(obj: Mapping[str, Any], now_ms: int | None) -> int:
         if value is not None and value != "":
             ms = parse_time(value)
         elif (value := get("time_ms")) is not None:
-            field, ms = "time_ms", _unix(value, 1)
+            field = "time_ms"
+            ms = _unix(value, 1)
         elif (value := get("timestamp_micros")) is not None:
-            field, ms = "timestamp_micros", _unix(value, 1000)
+            field = "timestamp_micros"
+            ms = _unix(value, 1000)
         elif (value := get("event_timestamp")) is not None or (value := get("timestamp")) is not None:
-            field, ms = "time", parse_time(value)
+            ms = parse_time(value)
         else:
             return now
     except (ValueError, OverflowError):

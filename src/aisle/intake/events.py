@@ -14,6 +14,7 @@ from aisle.intake.event_fields import event_from_mapping
 from aisle.intake.identities import Occurrences
 from aisle.intake.orders import OrderLines
 from aisle.intake.tables import Table, open_table, reject, text_of
+from aisle.intake.text import brief
 from aisle.types import EVENT_NAMES, Event, Reject, now_ms
 
 __all__ = ["event_from_mapping", "read_events"]
@@ -144,8 +145,9 @@ def _flat(table: Table, chosen: Mapping[str, str], name: str | None, currency: s
 def _content(row: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(row, default=str, option=_JSON)
-    except (TypeError, ValueError):
-        return repr(sorted(row.items(), key=lambda pair: str(pair[0]))).encode("utf-8", "replace")
+    except (TypeError, ValueError, RecursionError):
+        # Nested deeper than JSON is written; such a row has nothing else to be told by.
+        return brief(row, 100_000).encode("utf-8", "replace")
 
 
 def _shown(row: Mapping[str, Any], field: str) -> object:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from aisle.intake.events import read_events
 from aisle.intake.media import MediaFolder
+from aisle.intake.notes import Notes
 from aisle.intake.pages import read_pages
 from aisle.intake.products import read_products
 from aisle.intake.promotions import read_promotions
@@ -55,7 +56,9 @@ class Importer:
         on_batch: Callable[[], None] | None = None,
     ) -> ImportSummary:
         """Upsert a feed; with `full`, products that it does not name are removed."""
-        rows = _Rows(read_products(source, mapping=mapping, currency=self.currency), "products", self.folder, progress)
+        remarks = Notes()
+        read = read_products(source, mapping=mapping, currency=self.currency, notes=remarks)
+        rows = _Rows(read, "products", self.folder, progress)
         media = MediaFolder(source.parent, self.folder / "media")
         added = changed = unchanged = removed = 0
         seen: set[str] = set()
@@ -66,7 +69,7 @@ class Importer:
                 seen.update(p.item_id for p in batch)
             if on_batch is not None:
                 on_batch()
-        notes = tuple(media.notes)
+        notes = remarks.lines() + media.notes
         if full and rows.n_rejected:
             notes += ("Nothing was removed: a feed with rejected rows is not taken as the whole catalogue.",)
         elif full and seen:

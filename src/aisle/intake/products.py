@@ -17,10 +17,12 @@ from aisle.intake.columns import listing, plain_name
 from aisle.intake.notes import Notes
 from aisle.intake.product_fields import PRODUCT_COLUMNS, product_from_mapping
 from aisle.intake.tables import Table, open_table, reject, text_of
+from aisle.intake.text import brief
 from aisle.types import Product, Reject
 
 __all__ = ["product_from_mapping", "read_products"]
 
+MAX_PRINT_CHARS = 1 << 20
 _ORDER_COLUMNS = ("invoice_date", "order_date", "purchase_date")
 
 
@@ -88,7 +90,7 @@ def _products(
         except InvalidProduct as error:
             yield reject(file, line, error.field, str(error), _shown(row, error.field, mapping))
             continue
-        print_of_row = 0 if repeats else hash(str(row))
+        print_of_row = 0 if repeats else hash(brief(row, MAX_PRINT_CHARS))
         before = seen.get(product.item_id)
         if before is None:
             seen[product.item_id] = print_of_row

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
-import polars as pl
 
 from aisle.errors import IntakeError
 from aisle.intake import delimited, merchant_xml
 from aisle.intake.sources import Source
+from aisle.intake.text import brief
 from aisle.types import Reject
 
 Row: TypeAlias = dict[str, object]
@@ -63,7 +63,7 @@ def open_table(file: Path) -> Table:
 
 def reject(file: str, line: int, field: str, reason: str, value: object = "") -> Reject:
     """A Reject whose value is short enough for a log."""
-    text = value if isinstance(value, str) else "" if value is None else str(value)[: MAX_VALUE_CHARS + 1]
+    text = value if isinstance(value, str) else "" if value is None else brief(value, MAX_VALUE_CHARS + 1)
     text = text[:MAX_VALUE_CHARS] + "…" if len(text) > MAX_VALUE_CHARS else text
     return Reject(file, line, field, reason, text.encode("utf-8", "replace").decode())
 
@@ -177,6 +177,9 @@ def _byte_lines(source: Source) -> Iterator[tuple[int, bytes | None]]:
 
 
 def _parquet(source: Source) -> Table:
+    # A server takes events through this module and never needs polars: its import costs time and memory.
+    import polars as pl
+
     def fault(error: BaseException) -> IntakeError:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         return IntakeError(f"{source.name}: cannot be read as Parquet ({reason}); write it again")
@@ -215,4 +218,4 @@ def _parquet(source: Source) -> Table:
 
 def text_of(row: Mapping[str, Any], limit: int = MAX_VALUE_CHARS) -> str:
     """A whole row for a reject's value."""
-    return str(dict(islice(row.items(), 8)))[:limit]
+    return brief(dict(islice(row.items(), 8)), limit)

@@ -26,7 +26,7 @@ _LINES = re.compile(r"\s*\n\s*")
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
 
-def scalar_text(value: object) -> str:
+def scalar_text(value: object, depth: int = 4) -> str:
     """A cell as text: numbers without a needless `.0`, lists joined by `/`, nothing for None and NaN."""
     if type(value) is str:
         return value
@@ -45,15 +45,24 @@ def scalar_text(value: object) -> str:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, list | tuple):
-        return "/".join(part for part in map(scalar_text, value) if part)
+        # JSON may nest a thousand lists; no cell means that.
+        return "/".join(part for each in value if (part := scalar_text(each, depth - 1))) if depth else ""
     if isinstance(value, Mapping):
         try:
             return orjson.dumps(dict(value), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             return ""
     if isinstance(value, bytes):
         return ""
     return str(value)
+
+
+def brief(value: object, limit: int = 200) -> str:
+    """Any value as Python writes it, for a message; never fails."""
+    try:
+        return str(value)[:limit]
+    except (ValueError, RecursionError):
+        return "…"
 
 
 def one_line(value: object, limit: int) -> str:
