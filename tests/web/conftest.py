@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_live import Live, Window, launched, serve, window
+from playwright.sync_api import Browser
 from small_shop import PASSWORD, Api, small_catalogue
 from starlette.testclient import TestClient
 
@@ -45,3 +47,30 @@ def make_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
 def api(make_api: Callable[..., Api]) -> Api:
     """The shop that tests share: they add to it, and none counts on what another added."""
     return make_api()
+
+
+@pytest.fixture(scope="session")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A shop with photos behind a real server."""
+    with serve(tmp_path_factory.mktemp("live")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched() as one:
+        yield one
+
+
+@pytest.fixture
+def shopper(browser: Browser, live: Live) -> Iterator[Window]:
+    """A new shopper at a desk; an error on a page they open fails their test."""
+    with window(browser, live) as one:
+        yield one
+
+
+@pytest.fixture
+def phone(browser: Browser, live: Live) -> Iterator[Window]:
+    """The same on a phone."""
+    with window(browser, live, phone=True) as one:
+        yield one

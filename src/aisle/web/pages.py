@@ -138,7 +138,6 @@ def pages_router(
     def page(request: Request, template: str, *, admin: bool = False, status: int = 200, **values: Any) -> Response:
         chosen = language_of(request, language)
         messages = i18n.CATALOGUES[chosen]
-        prefixes = ("admin.", "money.") if admin else None
         html = environment.get_template(template).render(
             shop_name=shop_name,
             key="" if admin else storefront_key,
@@ -146,7 +145,7 @@ def pages_router(
             lang=chosen,
             html_lang={"zh": "zh-Hans"}.get(chosen, chosen),
             t=lambda name, **fill: i18n.translate(chosen, name, **fill),
-            messages={k: v for k, v in messages.items() if k.startswith("admin.") == (prefixes is not None)},
+            messages={k: v for k, v in messages.items() if k.startswith("admin.") == admin},
             asset=lambda name: f"/static/{version}/{name}",
             languages=i18n.LANGUAGE_NAMES,
             here=request.url,

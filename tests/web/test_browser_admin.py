@@ -1,0 +1,61 @@
+"""The admin's pages in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from browser_live import PASSWORD, Window
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def sign_in(window: Window, password: str = PASSWORD) -> Page:
+    page = window.open("/admin")
+    page.locator("#password").fill(password)
+    page.locator("form button[type=submit]").click()
+    return page
+
+
+def test_the_wrong_password_is_refused(shopper: Window) -> None:
+    page = sign_in(shopper, "guess")
+    expect(page.locator("[role=alert]")).to_contain_text("not right")
+    page.goto(shopper.live.url + "/admin")
+    assert page.url.endswith("/admin/login")
+
+
+def test_the_overview_shows_what_happened(shopper: Window) -> None:
+    page = sign_in(shopper)
+    expect(page.locator("[data-tile=orders] .value")).not_to_have_text("0")
+    assert "$" in page.locator("[data-tile=revenue] .value").inner_text()
+    page.locator("#chart-revenue .main-svg").first.wait_for()
+    expect(page.locator("#zero-queries")).to_contain_text("unicorn")
+    expect(page.locator("#top-items tbody tr").first).to_be_visible()
+    expect(page.locator("#catalogue")).to_contain_text("12")
+    expect(page.locator("#advice li").first).to_be_visible()
+
+
+def test_the_feed_shows_a_shopper_as_it_happens(shopper: Window) -> None:
+    page = sign_in(shopper)
+    page.locator("#feed li").first.wait_for()
+    shop = page.context.new_page()
+    shop.goto(shopper.live.url + "/p/L2")
+    expect(page.locator("#feed li", has_text="Reading Lamp").first).to_be_visible()
+    shop.close()
+
+
+def test_the_admin_speaks_chinese_and_signs_out(shopper: Window) -> None:
+    page = sign_in(shopper)
+    page.locator(".admin-tools a[lang=zh]").click()
+    expect(page.locator("h1")).to_have_text("总览")
+    page.locator("#chart-revenue .main-svg").first.wait_for()
+    page.locator(".admin-tools form button").click()
+    page.wait_for_url("**/admin/login")
+    page.goto(shopper.live.url + "/admin")
+    assert page.url.endswith("/admin/login")
+
+
+def test_the_admin_fits_a_phone(phone: Window) -> None:
+    page = sign_in(phone)
+    page.locator("#chart-revenue .main-svg").first.wait_for()
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

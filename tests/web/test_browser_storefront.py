@@ -1,0 +1,272 @@
+"""The storefront in a real browser, against a real shop."""
+
+from __future__ import annotations
+
+import pytest
+from browser_live import HOSTILE, Window
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+
+def titles(page: Page, within: str) -> list[str]:
+    return page.locator(f"{within} .card:not(.ghost) .card-title").all_text_contents()
+
+
+def search(shopper: Window, query: str) -> Page:
+    page = shopper.open(f"/search?query={query}")
+    page.wait_for_function("document.querySelector('#results-count').textContent !== ''")
+    return page
+
+
+def settled(page: Page, want: str) -> None:
+    """Wait until the result count reads so."""
+    expect(page.locator("#results-count")).to_have_text(want)
+
+
+def test_home_shows_products_with_photos_and_prices(shopper: Window) -> None:
+    page = shopper.open("/")
+    cards = page.locator("#rows .card:not(.ghost)")
+    cards.first.wait_for()
+    assert page.title() == "Northing"
+    page.wait_for_function("[...document.querySelectorAll('#rows .card img')].some(i => i.naturalWidth > 0)")
+    assert "$" in cards.first.locator(".price").inner_text()
+    expect(page.locator("#menu > li > a").first).to_be_visible()
+    assert {"Clothing", "Home"} <= set(page.locator("#menu > li > a").all_text_contents())
+
+
+def test_typing_suggests_and_the_keyboard_chooses(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#query").press_sequentially("harb", delay=30)
+    expect(page.locator("#suggestions")).to_be_visible()
+    option = page.locator("#suggestions [role=option]", has_text="Harbour Hoodie").first
+    expect(option).to_be_visible()
+    assert option.locator("em").inner_text().lower() == "harb"
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#query")).to_have_attribute("aria-activedescendant", "suggestion-0")
+    page.keyboard.press("Escape")
+    expect(page.locator("#suggestions")).to_be_hidden()
+    page.locator("#query").press_sequentially("our", delay=30)
+    page.locator("#suggestions [data-kind=product]").first.wait_for()
+    for _ in range(page.locator("#suggestions [role=option]").count()):
+        page.keyboard.press("ArrowDown")
+        if page.locator("#suggestions [aria-selected=true]").get_attribute("data-kind") == "product":
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/p/**")
+    expect(page.locator("h1")).to_have_text("Harbour Hoodie")
+
+
+def test_results_change_as_one_types(shopper: Window) -> None:
+    page = search(shopper, "mug")
+    settled(page, "4 products")
+    page.locator("#query").fill("hoodie")
+    settled(page, "3 products")
+    assert all("Hoodie" in title for title in titles(page, "#results-list"))
+    assert "query=hoodie" in page.url
+
+
+def test_facets_narrow_and_their_counts_are_kept(shopper: Window) -> None:
+    page = search(shopper, "hoodie")
+    settled(page, "3 products")
+    green = page.locator(".facet[data-field=color] .check", has_text="Green")
+    assert green.locator(".count").inner_text() == "2"
+    green.locator("input").check()
+    settled(page, "2 products")
+    assert "Trail Hoodie" not in titles(page, "#results-list")
+    page.locator("#chips .pill", has_text="Green").click()
+    settled(page, "3 products")
+    page.locator("#price-max").fill("60")
+    page.locator("#price-max").press("Enter")
+    settled(page, "1 product")
+    assert titles(page, "#results-list") == ["Harbour Hoodie"]
+    page.go_back()
+    settled(page, "3 products")
+
+
+def test_what_was_understood_is_shown_and_can_be_taken_back(shopper: Window) -> None:
+    page = search(shopper, "green hoodie under $60")
+    settled(page, "1 product")
+    chips = page.locator("#chips .chip-understood")
+    expect(chips.filter(has_text="Green")).to_have_count(1)
+    chips.filter(has_text="$60").click()
+    settled(page, "2 products")
+    assert "ignore=price" in page.url
+    page.locator("#chips .chip-ignored").click()
+    settled(page, "1 product")
+
+
+def test_the_card_shows_the_colour_that_was_asked_for(shopper: Window) -> None:
+    page = search(shopper, "blue hoodie")
+    sources = page.locator("#results-list .card img").evaluate_all("all => all.map(one => one.src)")
+    assert sources
+    assert all(source.endswith("/media/blue.png") for source in sources)
+
+
+def test_sorting_and_categories(shopper: Window) -> None:
+    page = shopper.open("/c/Home/Lamps")
+    settled(page, "3 products")
+    expect(page.locator("h1")).to_have_text("Lamps")
+    page.locator("#sort").select_option("price_desc")
+    expect(page.locator("#results-list .card-title").first).to_have_text("Reading Lamp")
+    expect(page.locator("#crumbs")).to_contain_text("Home")
+    # the one without a photo has a placeholder, not a broken picture
+    assert page.locator("#results-list .card", has_text="Reading Lamp").locator("img").count() == 0
+
+
+def test_nothing_found_leads_on(shopper: Window) -> None:
+    page = search(shopper, "zzzzqqqq")
+    expect(page.locator(".empty h2")).to_contain_text("zzzzqqqq")
+    page.locator("#row-trending .card").first.wait_for()
+
+
+def test_a_click_changes_the_very_next_home_page_and_says_why(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#row-home .card:not(.ghost)").first.wait_for()
+    before = titles(page, "#row-home")
+    page = search(shopper, "floor lamp")
+    page.locator("#results-list .card-title a", has_text="Floor Lamp").click()
+    page.wait_for_url("**/p/L1")
+    page.goto(shopper.live.url + "/")  # at once: the page waits for what is still on its way
+    page.locator("#row-home .card:not(.ghost)").first.wait_for()
+    after = titles(page, "#row-home")
+    assert after != before
+    assert "Floor Lamp" in page.locator("#row-home").inner_text()  # as the reason of another card
+    assert any("Lamp" in title for title in after[:3])
+    expect(page.locator("#row-similar h2")).to_contain_text("Because you viewed Floor Lamp")
+    clicked = shopper.live.wait_for(shopper.visitor_id, "select_item")
+    assert clicked[0].event.items[0].item_id == "L1"
+    assert clicked[0].event.list_id
+
+
+def test_impressions_are_what_was_really_on_the_screen(shopper: Window) -> None:
+    page = search(shopper, "mug")
+    settled(page, "4 products")
+    seen = shopper.live.wait_for(shopper.visitor_id, "view_item_list")
+    assert seen
+    shown = [(item.item_id, item.index) for event in seen for item in event.event.items]
+    assert sorted(index for _, index in shown if index is not None) == list(range(len(shown)))
+    assert {item for item, _ in shown} <= {"M0", "M1", "M2", "M3"}
+    assert seen[0].event.list_id
+
+
+def test_variants_change_picture_price_and_what_can_be_had(shopper: Window) -> None:
+    page = shopper.open("/p/C0-Red-S")
+    expect(page.locator("h1")).to_have_text("Harbour Hoodie")
+    expect(page.locator(".gallery img").first).to_have_attribute("src", f"{shopper.live.url}/media/red.png")
+    page.locator("[data-dimension=color] input[value=Blue]").check(force=True)
+    expect(page.locator(".gallery img").first).to_have_attribute("src", f"{shopper.live.url}/media/blue.png")
+    assert page.locator("[data-dimension=size] input[value=L]").is_disabled()
+    page.locator("[data-dimension=size] input[value=M]").check(force=True)
+    assert page.url.endswith("/p/C0-Blue-M")
+    expect(page.locator("#add-to-cart")).to_be_enabled()
+    expect(page.locator("#row-similar .card").first).to_be_visible()
+
+
+def test_bag_and_pretend_checkout_reach_the_log(shopper: Window) -> None:
+    page = shopper.open("/p/M1")
+    page.locator("#add-to-cart").click()
+    expect(page.locator("#cart-badge")).to_have_text("1")
+    page.goto(shopper.live.url + "/cart")
+    expect(page.locator(".line")).to_have_count(1)
+    page.get_by_label("One more Camp Mug").click()
+    expect(page.locator(".sums .total").last).to_have_text("$26.00")
+    page.locator("#row-cart .card").first.wait_for()
+    page.locator("#go-checkout").click()
+    expect(page.locator(".note").first).to_contain_text("demonstration")
+    page.locator("#place-order").click()
+    page.locator("#order-done").wait_for()
+    expect(page.locator("#cart-badge")).to_be_hidden()
+    bought = shopper.live.wait_for(shopper.visitor_id, "purchase")
+    assert [(item.item_id, item.quantity) for item in bought[0].event.items] == [("M1", 2)]
+    assert str(bought[0].event.value) == "26.00 USD"
+    names = [event.event.name for event in shopper.live.events(shopper.visitor_id)]
+    assert names.index("add_to_cart") < names.index("begin_checkout") < names.index("purchase")
+    assert len(bought) == 1
+
+
+def test_taking_something_out_can_be_undone(shopper: Window) -> None:
+    page = shopper.open("/p/M2")
+    page.locator("#add-to-cart").click()
+    page.goto(shopper.live.url + "/cart")
+    page.get_by_label("Remove Tall Mug").click()
+    expect(page.locator("h1")).to_have_text("Your bag is empty")
+    page.locator(".toast button").click()
+    expect(page.locator(".line")).to_have_count(1)
+    assert shopper.live.wait_for(shopper.visitor_id, "remove_from_cart")
+
+
+def test_an_event_that_could_not_be_sent_is_sent_by_the_next_page(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#rows .card:not(.ghost)").first.wait_for()
+    page.route("**/v1/events", lambda route: route.abort())
+    page.goto(shopper.live.url + "/p/L0")
+    expect(page.locator("h1")).to_have_text("Desk Lamp")
+    page.wait_for_timeout(300)
+    assert shopper.live.events(shopper.visitor_id, "view_item") == []
+    page.unroute("**/v1/events")
+    shopper.errors.clear()  # the browser reports the requests that this test broke
+    page.goto(shopper.live.url + "/")
+    assert len(shopper.live.wait_for(shopper.visitor_id, "view_item")) == 1
+
+
+def test_the_language_switch_is_remembered(shopper: Window) -> None:
+    page = shopper.open("/search?query=mug")
+    settled(page, "4 products")
+    page.locator(".lang").click()
+    settled(page, "4 件商品")
+    assert page.locator("html").get_attribute("lang") == "zh-Hans"
+    assert page.locator("#query").input_value() == "mug"
+    page.goto(shopper.live.url + "/cart")
+    expect(page.locator("h1")).to_have_text("购物袋是空的")
+    page.locator(".lang").click()
+    expect(page.locator("h1")).to_have_text("Your bag is empty")
+
+
+def test_a_title_is_text_never_markup(shopper: Window) -> None:
+    page = search(shopper, "mug")
+    settled(page, "4 products")
+    assert HOSTILE in titles(page, "#results-list")
+    page.goto(shopper.live.url + "/p/M3")
+    expect(page.locator("h1")).to_have_text(HOSTILE)
+    assert page.locator("main img[src$='/x']").count() == 0
+
+
+def test_a_product_that_is_gone_says_so(shopper: Window) -> None:
+    page = shopper.open("/p/nothing")
+    expect(page.locator("h1")).to_have_text("This product is no longer in the shop")
+    page.locator("#rows .card").first.wait_for()
+    shopper.errors.clear()  # the browser reports the API's 404
+
+
+@pytest.mark.parametrize("path", ["/", "/search?query=hoodie", "/p/C0-Red-S", "/cart", "/c/Clothing"])
+def test_a_phone_never_scrolls_sideways(phone: Window, path: str) -> None:
+    page = phone.open(path)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_menu_and_filters_on_a_phone(phone: Window) -> None:
+    page = phone.open("/")
+    page.locator("#menu-button").click()
+    page.locator("#menu-tree a", has_text="Mugs").click()
+    settled(page, "4 products")
+    page.locator("#filter-button").click()
+    page.locator("#price-max").fill("13")
+    page.locator("#price-max").press("Enter")
+    expect(page.locator("#filter-show")).to_have_text("Show 2 products")
+    page.locator("#filter-show").click()
+    settled(page, "2 products")
+
+
+def test_the_skip_link_and_labels(shopper: Window) -> None:
+    page = shopper.open("/p/C0-Red-S")
+    page.locator("#add-to-cart").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, a[href], input, select')].filter(e => e.checkVisibility() &&"
+        " !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.getAttribute('aria-labelledby')"
+        " || e.getAttribute('aria-hidden'))).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
