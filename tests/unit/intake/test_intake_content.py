@@ -61,8 +61,8 @@ def test_links_to_other_sites_stay(feed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "link",
     ["../secret.png", "link.png", "images/../../secret.png", "%2e%2e/secret.png", "/etc/passwd",
-     "/media/../secret.png", "..\\secret.png", "door/secret.png", "images", "none.png", "text.png", "empty.png", "huge.png", "a\x00.png",
-     "x" * 5000],
+     "/media/../secret.png", "..\\secret.png", "door/secret.png", "images", "none.png", "text.png", "empty.png",
+     "huge.png", "a\x00.png", "x" * 5000],
 )  # fmt: skip
 def test_nothing_outside_the_feed_and_nothing_but_pictures_is_taken(feed: Path, tmp_path: Path, link: str) -> None:
     (feed / "link.png").symlink_to(tmp_path / "secret.png")
