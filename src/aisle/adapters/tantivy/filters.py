@@ -12,7 +12,7 @@ from tantivy import Occur
 
 from aisle.adapters.tantivy.schema import value_code
 from aisle.errors import InvalidFilter
-from aisle.index.documents import ALIASES, ID_FIELDS, JOIN, VARIANT_FIELDS, filter_key, variant_token
+from aisle.index.documents import ALIASES, ID_FIELDS, JOIN, VARIANT_FIELDS, field_name, filter_key, variant_token
 from aisle.types import Clause, Filters
 
 Parts = list[tuple[Occur, tantivy.Query]]
@@ -33,7 +33,7 @@ class FilterCompiler:
         key = ALIASES.get(key, key)
         if key in self._known:
             return key
-        folded = key.casefold().replace(" ", "_").replace("-", "_")
+        folded = field_name(key)
         folded = ALIASES.get(folded, folded)
         if folded in self._known:
             return folded

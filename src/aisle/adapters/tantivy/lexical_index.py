@@ -104,7 +104,8 @@ class TantivyLexicalIndex:
             for group in groups:
                 # Deleting costs a look-up in every segment: only what is there.
                 if group.ord in self._pending or searcher.doc_freq("ord", group.ord):
-                    writer.delete_documents_by_term("ord", group.ord)
+                    # By query: delete_documents_by_term takes the number as signed and finds nothing.
+                    writer.delete_documents_by_query(tantivy.Query.term_query(_SCHEMA, "ord", group.ord, "basic"))
                 if group.products:
                     writer.add_json(to_json(document(group), self._chinese))
                 self._pending.add(group.ord)
