@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from aisle.adapters.sqlite.keys import SqliteKeyStore
 from aisle.adapters.sqlite.slates import SqliteSlateLog
 from aisle.adapters.sqlite.state import SqliteStateStore
 from aisle.adapters.sqlite.vectors import SqliteVectorStore
-from aisle.testing import stores
+from aisle.testing import samples, stores
 
 
 @pytest.fixture
@@ -64,3 +65,15 @@ class TestKeys(stores.KeyStoreContract):
     @pytest.fixture
     def store(self, database: Database) -> SqliteKeyStore:
         return SqliteKeyStore(database)
+
+
+def test_what_is_read_is_as_frozen_as_what_was_written(database: Database) -> None:
+    catalog, log = SqliteCatalogStore(database), SqliteEventLog(database)
+    catalog.upsert([samples.FULL_PRODUCT])
+    log.append([samples.FULL_EVENT]).result()
+    (group,), (logged,) = catalog.changed(0, 1), log.read(0, 1)
+    for value, name in ((group.lead, "title"), (logged, "seq"), (logged.event, "name")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, name, "other")
+    assert dataclasses.replace(group.lead, title="other").title == "other"
+    assert dataclasses.replace(logged.event, name="share").name == "share"

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from aisle.adapters.sqlite.frozen import constructor
 from aisle.errors import InvalidEvent, InvalidProduct
 from aisle.types import NOTHING, Event, EventItem, LoggedEvent, Money, Page, Product, Promotion, Review, Slate
 
@@ -25,6 +26,10 @@ EVENT_COLUMNS = "seq, event_id, time_ms, name, visitor_id, session_id, list_id, 
 """What `logged_event` reads."""
 
 _FARTHEST_MS = 2**53
+
+_new_product = constructor(Product)
+_new_event = constructor(Event)
+_new_logged_event = constructor(LoggedEvent)
 
 
 def money_text(money: Money | None) -> str | None:
@@ -83,7 +88,7 @@ def product(data: bytes) -> Product:
         row[9] = _money(row[9])
     row[12] = tuple(row[12])
     row[21] = _frozen({name: tuple(values) for name, values in row[21].items()}) if row[21] else NOTHING
-    return Product(*row)
+    return _new_product(*row)
 
 
 def _frozen(mapping: dict[str, Any]) -> Mapping[str, Any]:
@@ -164,9 +169,9 @@ def logged_event(row: Sequence[Any]) -> LoggedEvent:
     """An event from `EVENT_COLUMNS`."""
     seq, event_id, time_ms, name, visitor_id, session_id, list_id, query, data = row
     user_id, rating, value, items, params = orjson.loads(data)
-    return LoggedEvent(
+    return _new_logged_event(
         seq,
-        Event(
+        _new_event(
             name,
             visitor_id,
             _items(items) if items else (),
