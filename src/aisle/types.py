@@ -8,7 +8,10 @@ reused. Arrays of candidates are arrays of ords. Outside the engine only
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -455,6 +458,20 @@ class ModelVersion:
 def now_ms() -> int:
     """Milliseconds since 1970, UTC."""
     return math.floor(time.time() * 1000)
+
+
+_ID_KEY = os.urandom(32)
+_n_ids = itertools.count()
+
+
+def new_id() -> str:
+    """32 hexadecimal digits that nobody else has and nobody can guess.
+
+    A keyed hash of a counter, because os.urandom (and so uuid4) gives up the
+    interpreter's lock: getting it back cost each event 0.1 ms under load.
+    """
+    text = b"%d.%d" % (os.getpid(), next(_n_ids))  # a forked child has the same key
+    return hashlib.blake2b(text, key=_ID_KEY, digest_size=16).hexdigest()
 
 
 def plain(value: Any) -> Any:

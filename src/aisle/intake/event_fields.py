@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from aisle.errors import InvalidEvent
 from aisle.intake.text import brief, one_line, scalar_text
 from aisle.intake.times import number_ms, parse_time
-from aisle.types import EVENT_NAMES, NOTHING, Event, EventItem, Money
+from aisle.types import EVENT_NAMES, NOTHING, Event, EventItem, Money, new_id
 from aisle.types import now_ms as present_ms
 
 MAX_ID_CHARS = 256
@@ -120,7 +119,7 @@ def event_from_mapping(
         visitor_id,
         items,
         _time(obj, now_ms),
-        event_id or uuid4().hex,
+        event_id or new_id(),
         session_id,
         user_id,
         "" if list_id is None else _identity(list_id, "list_id"),
