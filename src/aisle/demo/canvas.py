@@ -216,7 +216,7 @@ def shade(sketch: Sketch) -> Shaded:
     light = 0.8 * np.clip(light, 0, 1)
     columns = [values * (1 - light) for values in (*roles.values(), ground)] + [light]
     maps = np.stack([column.ravel() for column in columns]).astype(np.float32)
-    return Shaded((*roles, "ground", "light"), maps, (cover * 255).astype(np.uint8))
+    return Shaded((*roles, "ground", "reflection"), maps, (cover * 255).astype(np.uint8))
 
 
 def _shadow(sketch: Sketch, cover: Map) -> Map:
@@ -251,7 +251,7 @@ def colour(shaded: Shaded, rgb: tuple[int, int, int], ground: int = 0) -> Image.
     tints = _tints(rgb)
     backdrop = np.array(GROUNDS[ground % len(GROUNDS)], np.float32)
     backdrop = backdrop * 0.93 + tints["main"] * 0.07
-    tints |= {"ground": backdrop, "light": np.full(3, 255, np.float32)}
+    tints |= {"ground": backdrop, "reflection": np.full(3, 255, np.float32)}
     inks = np.stack([tints[role] if role in tints else np.array(FIXED[role], np.float32) for role in shaded.roles])
     planes = np.ascontiguousarray(inks.T) @ shaded.maps
     np.clip(planes, 0, 255, out=planes)

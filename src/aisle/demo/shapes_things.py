@@ -232,7 +232,7 @@ def sleepingbag(look: int) -> Sketch:
         )
     s.add("dark", ellipse(50, 19, 11.4, 10), puff=2.4)
     s.add("ink", ellipse(50, 20.4, 8.4, 7), puff=2)
-    s.add("accent" if look == 3 else "light", box(43, 21, 57, 28, 3), puff=2.4)
+    s.add("paper", box(43, 21, 57, 28, 3), puff=2.4)
     if look in (1, 2):
         s.add("accent", stroke(curve([(57, 26), (61, 44), (60, 70)], closed=False), 0.9), puff=0.2)
     return s
