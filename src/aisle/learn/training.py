@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from aisle.learn.covisitation import earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.ports import EventLog, ModelStore
 from aisle.settings import RecommendSettings
 from aisle.types import LoggedEvent, ModelVersion
@@ -41,7 +41,11 @@ def train_all(
     good = earns_its_place(metrics)
     note = "" if good else "not promoted: it does not beat popularity on held-out traffic by more than chance"
     version = models.create(
-        COVISITATION, arrays, params={"seq": last_seq, "session_gap_minutes": gap}, metrics=metrics, note=note
+        COVISITATION,
+        earning(arrays, metrics),
+        params={"seq": last_seq, "session_gap_minutes": gap},
+        metrics=metrics,
+        note=note,
     )
     if good:
         models.promote(COVISITATION, version.version)
