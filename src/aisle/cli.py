@@ -375,7 +375,7 @@ def keys_revoke(folder: Folder, key_id: str) -> None:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    from aisle.types import plain
+    from aisle.plain import plain
 
     fields: dict[str, Any] = plain(value)
     return fields

@@ -19,6 +19,7 @@ from aisle.explain.reasons import reasons_for_match, reasons_for_source
 from aisle.insight.overview import with_totals
 from aisle.intake.importer import Importer
 from aisle.learn.training import train_all
+from aisle.plain import plain
 from aisle.ports import Changes
 from aisle.rank.blend import blend
 from aisle.rank.mix import mix
@@ -38,7 +39,6 @@ from aisle.types import (
     Slate,
     Suggestion,
     now_ms,
-    plain,
 )
 from aisle.understand.filters import parse_filters
 from aisle.understand.highlight import highlight

@@ -8,13 +8,10 @@ reused. Arrays of candidates are arrays of ords. Outside the engine only
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias
@@ -458,33 +455,3 @@ class ModelVersion:
 def now_ms() -> int:
     """Milliseconds since 1970, UTC."""
     return math.floor(time.time() * 1000)
-
-
-_ID_KEY = os.urandom(32)
-_n_ids = itertools.count()
-
-
-def new_id() -> str:
-    """32 hexadecimal digits that nobody else has and nobody can guess.
-
-    A keyed hash of a counter, because os.urandom (and so uuid4) gives up the
-    interpreter's lock: getting it back cost each event 0.1 ms under load.
-    """
-    text = b"%d.%d" % (os.getpid(), next(_n_ids))  # a forked child has the same key
-    return hashlib.blake2b(text, key=_ID_KEY, digest_size=16).hexdigest()
-
-
-def plain(value: Any) -> Any:
-    """A value as dictionaries, lists and scalars, ready for JSON; money as `52.00 USD`.
-
-    Unlike dataclasses.asdict it takes read-only mappings.
-    """
-    if isinstance(value, Money):
-        return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    return value

@@ -6,7 +6,10 @@ with as few calls as possible and everything rarer goes to a slower helper.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -17,9 +20,11 @@ import orjson
 from aisle.errors import InvalidEvent
 from aisle.intake.text import brief, one_line, scalar_text
 from aisle.intake.times import number_ms, parse_time
-from aisle.types import EVENT_NAMES, NOTHING, Event, EventItem, Money, new_id
+from aisle.types import EVENT_NAMES, NOTHING, Event, EventItem, Money
 from aisle.types import now_ms as present_ms
 
+_ID_KEY = os.urandom(32)
+_n_ids = itertools.count()
 MAX_ID_CHARS = 256
 MAX_ITEMS = 500
 MAX_PARAMS = 50
@@ -119,7 +124,7 @@ def event_from_mapping(
         visitor_id,
         items,
         _time(obj, now_ms),
-        event_id or new_id(),
+        event_id or _new_id(),
         session_id,
         user_id,
         "" if list_id is None else _identity(list_id, "list_id"),
@@ -384,3 +389,13 @@ def _flattened(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 # Descriptions of the browser and the place are objects there; none of it is needed.
 _NESTED = frozenset({"event_params", "ecommerce", "user_properties", "device", "geo", "app_info", "traffic_source"})
+
+
+def _new_id() -> str:
+    """32 hexadecimal digits that nobody else has and nobody can guess.
+
+    A keyed hash of a counter, because os.urandom (and so uuid4) gives up the
+    interpreter's lock: getting it back cost each event 0.1 ms under load.
+    """
+    text = b"%d.%d" % (os.getpid(), next(_n_ids))  # a forked child has the same key
+    return hashlib.blake2b(text, key=_ID_KEY, digest_size=16).hexdigest()
