@@ -246,7 +246,8 @@ class LexicalResult:
     page asked for (by the sort) or, by relevance, the best `top_k` lexical
     matches and all neighbours that pass; `bm25` float32[n] their lexical
     scores with the query's boosts, 0 for a neighbour that shares neither a
-    word nor anything understood.
+    word nor anything understood. `matched` bool[n] tells which of them the words
+    alone found (None: all of them).
     """
 
     ords: Ords
@@ -254,6 +255,7 @@ class LexicalResult:
     n_hits: int
     facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=lambda: NOTHING)
     facet_stats: Mapping[str, tuple[float, float]] = field(default_factory=lambda: NOTHING)
+    matched: NDArray[np.bool_] | None = None
 
 
 @runtime_checkable

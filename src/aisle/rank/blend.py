@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.types import Scores
 
 
-def blend(bm25: Scores, cosine: Scores, *, weight: float, boosts: Scores | None = None) -> Scores:
-    """float32[n]: (1 - weight) * bm25 / max(bm25) + weight * cosine + boosts; higher is better.
+def blend(
+    bm25: Scores,
+    cosine: Scores,
+    *,
+    weight: float,
+    matched: NDArray[np.bool_] | None = None,
+    bonus: float = 0.0,
+) -> Scores:
+    """float32[n]: (1 - weight) * bm25 / max(bm25) + weight * cosine + bonus * matched; higher is better.
 
     BM25 has no upper bound and its size depends on the shop and the query, so it
     is measured against the query's best match; a cosine is absolute as it is.
-    Stretching both to [0, 1] (Fox and Shaw, 1994) or ranking by reciprocal ranks
+    `matched` bool[n] are the products that the words alone found: what was only
+    found by meaning has to be nearer by `bonus` to come before them.
+
+    Stretching both to [0, 1] (Fox and Shaw, 1994) or adding reciprocal ranks
     (Cormack et al., 2009) does worse on judged queries, for it makes the best of
     poor neighbours as good as the best of good ones: see benchmarks/blending.py.
     """
@@ -20,6 +31,6 @@ def blend(bm25: Scores, cosine: Scores, *, weight: float, boosts: Scores | None 
     scores = weight * cosine
     if best > 0.0:
         scores = scores + bm25 * ((1.0 - weight) / best)
-    if boosts is not None:
-        scores = scores + boosts
+    if matched is not None:
+        scores = scores + bonus * matched
     return scores.astype(np.float32, copy=False)

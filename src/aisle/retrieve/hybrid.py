@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.errors import AisleError
 from aisle.ports import DenseIndex, LexicalIndex, TextEncoder
@@ -22,8 +23,9 @@ log = logging.getLogger("aisle.retrieve")
 class Retrieved:
     """Candidates `ords` int32[n] with `bm25` and `cosine` float32[n], and the facts of the whole hit set.
 
-    A score of 0 means that this side has nothing to say. `semantic` tells
-    whether meaning was used at all; `degraded` names parts that failed.
+    A score of 0 means that this side has nothing to say. `matched` bool[n] tells
+    which the words alone found, `semantic` whether meaning was used at all;
+    `degraded` names parts that failed.
     """
 
     ords: Ords
@@ -32,6 +34,7 @@ class Retrieved:
     n_hits: int
     facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=lambda: NOTHING)
     facet_stats: Mapping[str, tuple[float, float]] = field(default_factory=lambda: NOTHING)
+    matched: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     semantic: bool = False
     degraded: tuple[str, ...] = ()
 
@@ -90,6 +93,7 @@ class HybridRetriever:
             n_hits=found.n_hits,
             facets=found.facets,
             facet_stats=found.facet_stats,
+            matched=np.ones(len(found.ords), np.bool_) if found.matched is None else found.matched,
             semantic=vector is not None,
             degraded=degraded,
         )

@@ -25,7 +25,8 @@ DIM = 24
 def unit_vectors(n: int, seed: int = 0, dim: int = DIM) -> Vectors:
     """float32[n, dim], rows of length 1 in random directions."""
     drawn = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
-    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    return drawn
 
 
 def ords(*values: int) -> Ords:
@@ -62,7 +63,8 @@ class DenseIndexContract:
         overlap = []
         for query in unit_vectors(20, seed=1):
             found, scores = index.search(query, 10)
-            assert (found.dtype, scores.dtype) == (np.int32, np.float32)
+            assert found.dtype == np.int32
+            assert scores.dtype == np.float32
             assert len(found) == len(set(found.tolist())) == 10
             assert (np.diff(scores) <= 0).all()
             np.testing.assert_allclose(scores, vectors[found // 3] @ query, atol=1e-5)

@@ -50,7 +50,8 @@ class Lexical:
         self.asked = asked
         neighbours = asked["neighbours"] if asked["neighbours"] is not None else []
         found = np.unique([2, 3, *neighbours]).astype(np.int32)
-        return LexicalResult(found, np.where(found >= 2, 4.0, 0.0).astype(np.float32), len(found), {"color": ()})
+        scores = np.where(found >= 2, 4.0, 0.0).astype(np.float32)
+        return LexicalResult(found, scores, len(found), {"color": ()}, matched=found >= 2)
 
 
 @pytest.fixture
@@ -69,6 +70,7 @@ def test_neighbours_above_the_cut_join_and_all_get_both_scores(shop):
     assert lexical.asked["neighbours"].tolist() == [0, 1]
     assert found.ords.tolist() == [0, 1, 2, 3]
     np.testing.assert_allclose(found.cosine, [1, 0.8, 0.3, 0], atol=1e-6)
+    assert found.matched.tolist() == [False, False, True, True]
     assert (found.n_hits, found.semantic, found.degraded, lexical.asked["top_k"]) == (4, True, (), 50)
 
 
@@ -125,7 +127,9 @@ def test_blending_weighs_words_against_meaning():
     assert np.argsort(-blend(bm25, cosine, weight=0.0)).tolist() == [0, 1, 2]
     assert np.argsort(-blend(bm25, cosine, weight=1.0)).tolist() == [1, 2, 0]
     np.testing.assert_allclose(blend(bm25, cosine, weight=0.5), [0.55, 0.7, 0.4], atol=1e-6)
-    np.testing.assert_allclose(blend(bm25, cosine, weight=0.5, boosts=np.ones(3, np.float32)), [1.55, 1.7, 1.4])
+    matched = np.array([True, False, True])
+    found = blend(bm25, cosine, weight=0.5, matched=matched, bonus=0.2)
+    np.testing.assert_allclose(found, [0.75, 0.7, 0.6], atol=1e-6)
 
 
 def test_blending_ignores_the_scale_of_bm25_and_knows_nothing_of_nothing():

@@ -99,9 +99,17 @@ class View:
             ords, _ = self._read(page)
             return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
         ords, scores = self._read(found) if found is not None else _NONE
-        if near is not None and neighbours is not None:
-            ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
-        return LexicalResult(ords, scores, n_hits, counts, bounds)
+        if near is None or neighbours is None:
+            return LexicalResult(ords, scores, n_hits, counts, bounds)
+        by_words = set(ords.tolist())
+        words = _words(query, matching, level, scored=False)
+        if words is not None and found is not None and n_found(found) > len(ords):
+            # More match than were read: some of the neighbours may be among them.
+            both = tantivy.Query.boolean_query([(Occur.Must, near), (Occur.Must, words), *chosen])
+            by_words.update(self._read(self.searcher.search(both, len(neighbours), count=False))[0].tolist())
+        ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
+        matched = np.fromiter((o in by_words for o in ords.tolist()), np.bool_, len(ords))
+        return LexicalResult(ords, scores, n_hits, counts, bounds, matched)
 
     # ---------------------------------------------------------------- the parts
 
