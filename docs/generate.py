@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,9 @@ def cli_page() -> str:
             if parameter.name == "help":
                 continue
             is_option = parameter.param_type_name == "option"
-            name = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts)) if is_option else ""
-            name = name or f"`{(parameter.human_readable_name or '').upper()}`"
+            shown_name = (getattr(parameter, "metavar", None) or parameter.name or "").upper()
+            options = ", ".join(f"`{o}`" for o in (*parameter.opts, *parameter.secondary_opts))
+            name = options if is_option else f"`{shown_name}`"
             default = parameter.default if is_option and not callable(parameter.default) else None
             shown = "" if default in (None, "", ()) or repr(default).startswith("Sentinel") else f"`{default}`"
             rows.append(f"| {name} | {shown} | {getattr(parameter, 'help', None) or ''} |")
@@ -83,8 +85,6 @@ def cli_page() -> str:
 
 
 def api_page() -> str:
-    from aisle.web.openapi import openapi_schema
-
     schema = openapi_schema()
     lines = [
         "# The HTTP API",
@@ -120,6 +120,19 @@ def api_page() -> str:
         if rows:
             lines += ["", "| field | type | |", "|---|---|---|", *rows]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def openapi_schema() -> dict[str, Any]:
+    """The API's description, taken from an empty shop."""
+    from aisle.shop import Shop
+    from aisle.web.app import create_app
+
+    settings = Settings(encoder={"model": ""})
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Shop.open(Path(folder) / "shop", create=True, settings=settings) as shop,
+    ):
+        return create_app(shop, keys=shop.keys, password=shop.admin_password, secret=shop.secret).openapi()
 
 
 def _references(value: Any) -> Iterator[str]:

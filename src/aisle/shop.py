@@ -14,16 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
 from aisle.explain.reasons import reasons_for_match, reasons_for_source
-from aisle.insight.overview import with_totals
 from aisle.intake.importer import Importer
 from aisle.learn.training import train_all
 from aisle.plain import plain
 from aisle.ports import Changes
 from aisle.rank.blend import blend
 from aisle.rank.mix import mix
-from aisle.rank.page import rank_page
+from aisle.rank.page import check_page, rank_page
 from aisle.slate import new_list_id, rating_of
 from aisle.types import (
     Ack,
@@ -54,7 +54,6 @@ Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how much is done, and of how much (0: not known)."""
 
 DEFAULT_FACETS = ("product_type", "brand", "color", "size", "gender", "material", "availability", "price")
-SORTS = ("relevance", "price_asc", "price_desc", "newest")
 _REVIEWS_SHOWN = 50
 SURFACES = ("home", "similar", "together", "viewed", "trending", "cart")
 
@@ -128,7 +127,7 @@ class Shop:
         started = time.perf_counter()
         conditions = parse_filters(filters) if isinstance(filters, str) else filters
         counted = DEFAULT_FACETS if facets is None else tuple(facets)
-        self._check_page(page, hits_per_page, sort)
+        check_page(page, hits_per_page, sort, self.settings)
         asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
         slate = self._parts.answers.get(asked)
         if slate is None:
@@ -162,7 +161,13 @@ class Shop:
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
         ranked = rank_page(
             found.ords,
-            blend(found.bm25, found.cosine, weight=self.settings.search.dense_weight),
+            blend(
+                found.bm25,
+                found.cosine,
+                weight=self.settings.search.dense_weight,
+                matched=found.matched,
+                bonus=self.settings.search.match_bonus,
+            ),
             {"bm25": found.bm25, "cosine": found.cosine},
             offset=offset,
             n=hits_per_page,
@@ -265,18 +270,6 @@ class Shop:
             self._parts.stores.slates.record(shown)
             self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
         return shown
-
-    def _check_page(self, page: int, hits_per_page: int, sort: str) -> None:
-        most = self.settings.server.max_hits_per_page
-        if not 1 <= hits_per_page <= most:
-            raise InvalidRequest(f"hits_per_page must be from 1 to {most}", field="hits_per_page")
-        if page < 0:
-            raise InvalidRequest("page counts from 0", field="page")
-        if (page + 1) * hits_per_page > self.settings.search.pagination_limit + hits_per_page:
-            limit = self.settings.search.pagination_limit
-            raise InvalidRequest(f"only the first {limit} hits can be paged through; filter instead", field="page")
-        if sort not in SORTS:
-            raise InvalidRequest(f"no sort {sort!r}: use one of {', '.join(SORTS)}", field="sort")
 
     def suggest(self, prefix: str, *, visitor_id: str = "", top_k: int = 8) -> list[Suggestion]:
         """Completions of what is being typed: searches, categories, products."""
@@ -424,32 +417,11 @@ class Shop:
 
     def status(self) -> dict[str, Any]:
         """What the shop holds, how far its indexes are, which models serve."""
-        stores, health = self._parts.stores, self.health()
-        n_products, n_groups = stores.catalog.count()
-        return {
-            "name": self.settings.shop.name,
-            "products": n_products,
-            "groups": n_groups,
-            "events": stores.events.last_seq(),
-            "shoppers": len(self._parts.shoppers),
-            **health,
-            "encoder": self._parts.encoder_name or "none",
-            "models": [f"{m.name} {m.version}{' (serves)' if m.active else ''}" for m in self.models()],
-        }
+        return desk.status(self._parts)
 
     def overview(self, days: int = 30) -> dict[str, Any]:
         """What happened in the last days, for the admin page."""
-        parts = self._parts
-        n_products, n_groups = parts.stores.catalog.count()
-        health = parts.health()
-        found = with_totals(parts.stores.overview.overview(2 * days, now_ms()), days)
-        found["totals"]["currency"] = self.settings.shop.currency
-        return {
-            **found,
-            "latency": parts.latencies.summary(),
-            "models": [plain(m) for m in self.models()],
-            "catalogue": {"n_products": n_products, "n_groups": n_groups, **health},
-        }
+        return desk.overview(self._parts, days)
 
     # ------------------------------------------------------------ protection
 
@@ -468,16 +440,8 @@ class Shop:
 
     def erase(self, visitor_id: str) -> dict[str, int]:
         """Forget a shopper: events, slates, and all state derived from them."""
-        stores = self._parts.stores
-        counts = {"events": stores.events.erase(visitor_id), "slates": stores.slates.erase(visitor_id)}
-        self._parts.replay.rebuild()
-        return counts
+        return desk.erase(self._parts, visitor_id)
 
     def export(self, visitor_id: str) -> dict[str, Any]:
         """All that is stored about a shopper."""
-        stores = self._parts.stores
-        stores.slates.flush()
-        return {
-            "events": [plain(logged.event) for logged in stores.events.of_visitor(visitor_id)],
-            "slates": stores.slates.of_visitor(visitor_id),
-        }
+        return desk.export(self._parts, visitor_id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias
@@ -381,10 +381,6 @@ class Slate:
     time_ms: int = 0
     took_ms: float = 0.0
     degraded: tuple[str, ...] = ()
-
-    def with_list_id(self, list_id: str, took_ms: float) -> Slate:
-        """The same answer under a new identity: a cached slate shown again is a new impression."""
-        return replace(self, list_id=list_id, took_ms=took_ms, time_ms=now_ms())
 
 
 @dataclass(frozen=True, slots=True)

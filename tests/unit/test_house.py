@@ -78,7 +78,8 @@ def test_adapters_know_ports_not_stages_or_the_shop() -> None:
     for place, module in modules():
         if place == "adapters":
             for name, _ in imports(module):
-                assert room(name) in FOUNDATION | {"", "adapters", "index"}, f"{module.name} imports {name}"
+                # documents and cards are the values that an index and an encoder are made of
+                assert room(name) in FOUNDATION | {"", "adapters", "index", "represent"}, f"{module.name}: {name}"
 
 
 def test_nothing_below_the_edges_imports_the_edges() -> None:

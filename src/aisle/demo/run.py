@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -167,7 +168,7 @@ def _try_it(url: str, key: str, world: World) -> dict[str, Any]:
             time.sleep(0.1)
     before = call(f"/v1/recommend/home?visitor_id={visitor}")
     title = before["hits"][0]["title"]
-    words = urllib.request.quote(title)
+    words = urllib.parse.quote(title)
     found = call(f"/v1/search?query={words}&visitor_id={visitor}")
     if not found["hits"] or title not in [hit["title"] for hit in found["hits"][:5]]:
         raise AisleError(f"searching for {title!r} did not find it")

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aisle.errors import InvalidRequest
+from aisle.settings import Settings
 from aisle.types import Ords, Scores
+
+SORTS = ("relevance", "price_asc", "price_desc", "newest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,16 @@ def rank_page(
         ),
         {name: values.tolist() for name, values in columns.items()},
     )
+
+
+def check_page(page: int, hits_per_page: int, sort: str, settings: Settings) -> None:
+    """Raise InvalidRequest, naming the field, for a page that cannot be asked for."""
+    most, limit = settings.server.max_hits_per_page, settings.search.pagination_limit
+    if not 1 <= hits_per_page <= most:
+        raise InvalidRequest(f"hits_per_page must be from 1 to {most}", field="hits_per_page")
+    if page < 0:
+        raise InvalidRequest("page counts from 0", field="page")
+    if page * hits_per_page > limit:
+        raise InvalidRequest(f"only the first {limit} hits can be paged through; filter instead", field="page")
+    if sort not in SORTS:
+        raise InvalidRequest(f"no sort {sort!r}: use one of {', '.join(SORTS)}", field="sort")
