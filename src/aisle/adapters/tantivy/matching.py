@@ -20,8 +20,11 @@ from aisle.types import Query, Term
 TIE = 0.3
 """Share of a word's weaker fields that is added to its best one (disjunction max)."""
 
-HANDFUL = 5
+HANDFUL = 8
 """With fewer hits than this, one more word may be missing."""
+
+COMPLETE = 0.15
+"""Added to the few products that have all words while others lack some, as a share of the query's ideal score."""
 
 MAX_SLOTS = 24
 MAX_FORM_CHARS = 256
@@ -68,6 +71,9 @@ class Matching:
         some = tantivy.Query.boolean_query(
             [(Occur.Should, s.query) for s in required], minimum_number_should_match=n_matching
         )
+        if scored:
+            every = tantivy.Query.boolean_query([(Occur.Must, s.query) for s in required])
+            optional.append((Occur.Should, tantivy.Query.const_score_query(every, COMPLETE * self.ideal)))
         return _boolean([(Occur.Must, some), *optional])
 
     def scoring(self) -> list[tuple[Occur, tantivy.Query]]:
