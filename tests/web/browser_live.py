@@ -116,7 +116,8 @@ def _draw(folder: Path) -> None:
 @contextmanager
 def serve(folder: Path) -> Iterator[Live]:
     """A small shop on a free port of this machine, in a thread."""
-    settings = Settings(encoder={"model": ""}, shop={"name": "Northing"})  # type: ignore[arg-type]
+    # words alone decide what a search finds, so that counts are known; recommendations read the encoder
+    settings = Settings(shop={"name": "Northing"}, search={"neighbours": 0})  # type: ignore[arg-type]
     with Shop.open(folder / "shop", create=True, settings=settings) as shop:
         _draw(folder / "shop" / "media")
         shop.upsert_products(catalogue())
@@ -124,6 +125,7 @@ def serve(folder: Path) -> Iterator[Live]:
         # somebody was here before: popularity, and the admin's figures, have something to go on
         shop.record_many([Event(n, "earlier", time_ms=now - 3_600_000, **kw) for n, kw in _earlier()])  # type: ignore[arg-type]
         shop.wait_indexed()
+        shop.search("unicorn", visitor_id="earlier", session_id="s0")
         shop.admin_password.set(PASSWORD)
         app = create_app(shop, keys=shop.keys, password=shop.admin_password, secret=shop.secret)
         config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", lifespan="on")

@@ -15,7 +15,7 @@ def titles(page: Page, within: str) -> list[str]:
 
 def search(shopper: Window, query: str) -> Page:
     page = shopper.open(f"/search?query={query}")
-    page.wait_for_function("document.querySelector('#results-count').textContent !== ''")
+    expect(page.locator("#results-count")).not_to_be_empty()
     return page
 
 
@@ -29,7 +29,7 @@ def test_home_shows_products_with_photos_and_prices(shopper: Window) -> None:
     cards = page.locator("#rows .card:not(.ghost)")
     cards.first.wait_for()
     assert page.title() == "Northing"
-    page.wait_for_function("[...document.querySelectorAll('#rows .card img')].some(i => i.naturalWidth > 0)")
+    assert cards.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert "$" in cards.first.locator(".price").inner_text()
     expect(page.locator("#menu > li > a").first).to_be_visible()
     assert {"Clothing", "Home"} <= set(page.locator("#menu > li > a").all_text_contents())
@@ -41,7 +41,7 @@ def test_typing_suggests_and_the_keyboard_chooses(shopper: Window) -> None:
     expect(page.locator("#suggestions")).to_be_visible()
     option = page.locator("#suggestions [role=option]", has_text="Harbour Hoodie").first
     expect(option).to_be_visible()
-    assert option.locator("em").inner_text().lower() == "harb"
+    expect(option.locator("em")).to_have_text("Harb")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#query")).to_have_attribute("aria-activedescendant", "suggestion-0")
     page.keyboard.press("Escape")

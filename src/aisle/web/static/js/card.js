@@ -1,6 +1,7 @@
 // A product's card, and rows and grids of cards.
 
 import { productUrl } from "./api.js";
+import { noteViewed } from "./cart.js";
 import { colorOf } from "./colors.js";
 import { emphasised, h, icon, photo } from "./dom.js";
 import { selected, watch } from "./events.js";
@@ -64,10 +65,19 @@ function tag(product) {
   return off >= 5 ? h("span", { class: "tag" }, t("sale.off", { n: off })) : null;
 }
 
+// that a search's hits match the search is seen without being told
+const PLAIN = new Set(["matches_query", "matches_price", "matches_category", "matches_attribute"]);
+
+const reasonOf = (product) => (product.reasons || []).find((r) => r.text && !PLAIN.has(r.kind));
+
 /** `list`: {id, name, query} of the answer the product stands in; `reason: false` hides why. */
 export function card(product, list, { eager = false, reason = true, heading = "h3" } = {}) {
   const source = { listId: list.id, listName: list.name, query: list.query, item: product.item_id, index: product.position };
-  const why = reason && (product.reasons || []).find((r) => r.text);
+  const why = reason && reasonOf(product);
+  const choose = () => {
+    noteViewed({ item_id: product.item_id, group_id: product.group_id, title: product.title, image_link: product.image_link });
+    selected(source);
+  };
   const title = product.highlights?.title ? emphasised(product.highlights.title) : product.title;
   const element = h(
     "article",
@@ -77,7 +87,7 @@ export function card(product, list, { eager = false, reason = true, heading = "h
     h(
       "div",
       { class: "card-text" },
-      h(heading, { class: "card-title" }, h("a", { href: productUrl(product.item_id), on: { click: () => list.id && selected(source) } }, title)),
+      h(heading, { class: "card-title" }, h("a", { href: productUrl(product.item_id), on: { click: () => list.id && choose() } }, title)),
       price(product),
       rating(product),
       dots(product.colors),
@@ -98,7 +108,7 @@ export function ghosts(n) {
 
 /** The one reason that all hits share, to be said once instead of on every card; "" when they differ. */
 function shared(hits) {
-  const said = new Set(hits.map((hit) => (hit.reasons || []).find((r) => r.text)?.text || ""));
+  const said = new Set(hits.map((hit) => reasonOf(hit)?.text || ""));
   return hits.length > 1 && said.size === 1 ? capital([...said][0]) : "";
 }
 

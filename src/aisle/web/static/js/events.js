@@ -45,6 +45,7 @@ async function deliver(events) {
     keepalive: true, // goes on although the page is left
     credentials: "same-origin",
   });
+  await response.text(); // until it is read the request counts as going on
   // a refusal would be refused again: drop it; a fault of the server is tried again later
   if (response.ok || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
     for (const event of events) localStorage.removeItem(BOX + event.event_id);

@@ -30,15 +30,28 @@ function hero(hits, list, back) {
   }
 }
 
+const leaves = (category) => (category.children.length ? category.children.flatMap(leaves) : [category]);
+
+/** What others search for; in a shop that is new, its largest categories. */
 async function tryThese() {
-  const { suggestions } = await suggest("");
+  const { suggestions } = await suggest("").catch(() => ({ suggestions: [] }));
   const queries = suggestions.filter((one) => one.kind === "query").slice(0, 5);
-  if (!queries.length) return;
-  fill(
-    $("hero-try"),
-    h("span", { class: "small muted" }, t("home.try")),
-    h("div", { class: "pills" }, queries.map((one) => h("a", { class: "pill", href: searchUrl(one.text) }, icon("search"), one.text))),
-  );
+  const { categories: tree } = await shop();
+  const largest = queries.length ? [] : (tree || []).flatMap(leaves).sort((a, b) => b.count - a.count).slice(0, 5);
+  const pills = [
+    ...queries.map((one) => h("a", { class: "pill", href: searchUrl(one.text) }, icon("search"), one.text)),
+    ...largest.map((one) => h("a", { class: "pill", href: categoryUrl(one.path) }, one.name)),
+  ];
+  if (pills.length) fill($("hero-try"), h("span", { class: "small muted" }, queries.length ? t("home.try") : t("home.categories")), h("div", { class: "pills" }, pills));
+}
+
+/** Popularity, said as what it is: with no traffic yet, the shop's novelties; nothing when it is the row above again. */
+function popular(trending, above) {
+  const shown = new Set((above?.hits || []).slice(0, 8).map((hit) => hit.group_id));
+  const again = trending.hits.slice(0, 8).filter((hit) => shown.has(hit.group_id)).length;
+  if (!trending.hits.length || again >= 6) return null;
+  const fresh = trending.hits.every((hit) => hit.reasons?.[0]?.kind === "new_here");
+  return row(fresh ? t("home.new") : t("home.popular"), trending.hits, asList(trending), { id: "row-trending", reason: "" });
 }
 
 async function offers() {
@@ -57,14 +70,23 @@ function recently(seen) {
 }
 
 /** Categories as tiles; a photo comes from a product shown on this page that lies within. */
-function categories(tree, hits) {
+async function categories(tree, hits) {
   const top = tree.length === 1 ? tree[0].children : tree;
   const few = top.length < 4 ? top.flatMap((one) => (one.children.length ? one.children.map((child) => ({ ...child, within: one.name })) : [one])) : top;
   const used = new Set();
-  const tiles = few.slice(0, 12).map((one) => {
+  const pictured = few.slice(0, 12).map((one) => {
     const shown = hits.find((hit) => !used.has(hit.item_id) && hit.image_link && `${hit.product_type} > `.startsWith(`${one.path} > `));
     if (shown) used.add(shown.item_id);
-    const picture = one.image_link || shown?.image_link;
+    return [one, shown?.image_link || ""];
+  });
+  const bare = pictured.filter(([, picture]) => !picture);
+  await Promise.all(
+    bare.map(async (entry) => {
+      const found = await recommend("trending", { product_type: entry[0].path, top_k: 3 }).catch(() => ({ hits: [] }));
+      entry[1] = (found.hits.find((hit) => hit.image_link && !used.has(hit.item_id)) || found.hits[0])?.image_link || "";
+    }),
+  );
+  const tiles = pictured.map(([one, picture]) => {
     return h(
       "a",
       { class: "tile", href: categoryUrl(one.path) },
@@ -100,16 +122,18 @@ async function draw() {
   hero(lead.hits, asList(lead), seen.length > 0);
   if (seen.length > 1) rows.push(recently(seen));
   if (forYou?.hits.length) {
-    rows.push(row(seen.length ? t("home.for_you") : t("home.start"), forYou.hits, asList(forYou), { id: "row-home" }));
+    rows.push(row(seen.length ? t("home.for_you") : t("home.start"), forYou.hits, asList(forYou), { id: "row-home", reason: seen.length ? "card" : "row" }));
   }
   if (similar?.hits.length) {
     rows.push(row(t("home.because", { title: last.title }), similar.hits, asList(similar), { id: "row-similar", reason: "" }));
   }
-  if (trending?.hits.length) rows.push(row(t("home.popular"), trending.hits, asList(trending), { id: "row-trending", reason: "row" }));
+  if (trending) rows.push(popular(trending, forYou));
   const all = [...(trending?.hits || []), ...(forYou?.hits || [])];
-  const tiles = categories(frame.categories || [], all);
-  if (tiles) rows.splice(seen.length ? rows.length : Math.min(1, rows.length), 0, tiles);
+  const place = h("div");
+  rows.splice(seen.length ? rows.length : Math.min(1, rows.length), 0, place);
   fill($("rows"), rows);
+  const tiles = await categories(frame.categories || [], all);
+  if (tiles) place.replaceWith(tiles);
   return null;
 }
 

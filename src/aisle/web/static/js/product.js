@@ -132,7 +132,7 @@ function specs(product, variant) {
     ["pattern", product.pattern],
     ["gender", product.gender && valueName("gender", product.gender)],
     ["age_group", product.age_group && valueName("age_group", product.age_group)],
-    ...Object.entries(product.attributes || {}).map(([name, values]) => [name, [values].flat().join(", ")]),
+    ...Object.entries(product.attributes || {}).map(([name, values]) => [name, [values].flat().filter((value) => !/^no$/i.test(value)).join(", ")]),
   ];
   const said = new Set();
   const rows = pairs.filter(([name, value]) => value && !said.has(name) && said.add(name));
@@ -143,7 +143,7 @@ function specs(product, variant) {
 function reviews(product) {
   if (!product.reviews?.length) return null;
   const counts = [5, 4, 3, 2, 1].map((star) => product.reviews.filter((one) => Math.round(one.rating) === star).length);
-  const most = Math.max(...counts, 1);
+  const all = Math.max(1, product.reviews.length);
   const one = (review) =>
     h(
       "li",
@@ -155,7 +155,7 @@ function reviews(product) {
     );
   const list = h("ul", { class: "review-list" }, product.reviews.slice(0, FIRST_REVIEWS).map(one));
   const rest = product.reviews.slice(FIRST_REVIEWS);
-  const all = h("button", { class: "button quiet", type: "button", on: { click: () => (list.append(...rest.map(one)), all.remove()) } }, t("product.more_reviews"));
+  const others = h("button", { class: "button quiet", type: "button", on: { click: () => (list.append(...rest.map(one)), others.remove()) } }, t("product.more_reviews"));
   return h(
     "section",
     { class: "row", id: "reviews" },
@@ -168,9 +168,9 @@ function reviews(product) {
         { class: "reviews-sum" },
         h("p", { class: "big num" }, number(Math.round(product.rating * 10) / 10)),
         h("p", { class: "rating" }, stars(product.rating), tn("n_reviews", product.n_reviews)),
-        h("ul", { class: "bars" }, counts.map((n, i) => h("li", null, h("span", { class: "num" }, number(5 - i)), h("i", { vars: { "--fill": `${(n / most) * 100}%` } }), h("span", { class: "num" }, number(n))))),
+        h("ul", { class: "bars" }, counts.map((n, i) => h("li", null, h("span", { class: "num" }, number(5 - i)), h("i", { vars: { "--fill": `${(n / all) * 100}%` } }), h("span", { class: "num" }, number(n))))),
       ),
-      h("div", null, list, rest.length > 0 && all),
+      h("div", null, list, rest.length > 0 && others),
     ),
   );
 }
@@ -255,8 +255,9 @@ function draw(product) {
 async function rows(product) {
   const ask = (surface) => recommend(surface, { item_id: product.item_id, top_k: 14 }).catch(() => null);
   const [together, similar] = await Promise.all([ask("together"), ask("similar")]);
+  const bought = together?.hits.some((hit) => (hit.reasons || []).some((r) => !["similar_to", "trending", "new_here"].includes(r.kind)));
   const one = (answer, title, id, reason) => answer?.hits.length && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id, reason });
-  fill($("rows"), one(together, t("product.together"), "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
+  fill($("rows"), bought && one(together, t("product.together"), "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
 }
 
 async function missing() {

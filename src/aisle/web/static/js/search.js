@@ -7,12 +7,13 @@ import { $, debounce, fill, h, icon, wireDrawer } from "./dom.js";
 import { settled, track } from "./events.js";
 import { drawFacets } from "./facets.js";
 import { fieldName, money, number, parseMoney, shopCurrency, shopName, t, tn, valueName } from "./i18n.js";
-import { suggestionUrl } from "./suggest.js";
+import { placed, suggestionName, suggestionUrl } from "./suggest.js";
 
 const PAGE = 24;
 const TYPING_MS = 110;
 const SETTLED_MS = 1200;
 const FACET = "f.";
+const SILENT = new Set(["category", "attribute"]); // these only lift, and often say the query again
 
 const onCategory = $("search-page").dataset.category === "yes";
 const box = $("searchbox");
@@ -159,11 +160,14 @@ function title() {
 }
 
 function understoodName(part) {
-  const brief = (amount) => money(amount, shopCurrency, { short: true });
+  // "under $60" is understood as at most 59.99
+  const brief = (amount) => money(Math.round(amount * 100) % 100 === 99 && part.kind ? amount + 0.01 : amount, shopCurrency, { short: true });
   if (part.low !== null && part.high !== null && part.field === "price") return t("price.between", { low: brief(part.low), high: brief(part.high) });
   if (part.field === "price" && part.high !== null) return t("price.under", { price: brief(part.high) });
   if (part.field === "price" && part.low !== null) return t("price.over", { price: brief(part.low) });
-  const values = part.values.map((value) => (part.field === "product_type" ? value.split(" > ").at(-1) : valueName(part.field, value)));
+  // "for men" means what is for everyone too; the chip says what was said
+  const said = part.kind === "gender" ? part.values.slice(0, 1) : part.values;
+  const values = said.map((value) => (part.field === "product_type" ? value.split(" > ").at(-1) : valueName(part.field, value)));
   return `${fieldName(part.field || part.kind)}: ${values.join(", ") || part.text}`;
 }
 
@@ -172,7 +176,7 @@ function chip(kind, label, hint, sign, run) {
 }
 
 function drawChips() {
-  const parts = (answer?.understood || []).filter((part) => !state.ignore.includes(part.kind));
+  const parts = (answer?.understood || []).filter((part) => !state.ignore.includes(part.kind) && (part.hard || !SILENT.has(part.kind)));
   const again = () => ask({ push: true });
   const understood = parts.map((part) => {
     const label = understoodName(part);
@@ -273,7 +277,7 @@ async function drawNothing() {
   const mine = answer;
   const [tries, trending] = await Promise.all([elsewhere(), recommend("trending", { top_k: 12 }).catch(() => null)]);
   if (mine !== answer) return;
-  fill(pills, tries.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, icon("search"), one.text.split(" > ").at(-1))));
+  fill(pills, tries.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, icon("search"), suggestionName(one))));
   if (trending?.hits.length) {
     fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { id: "row-trending", reason: "row" }));
   }
@@ -284,7 +288,7 @@ async function elsewhere() {
   const words = state.query.split(/\s+/).sort((a, b) => b.length - a.length);
   for (const text of [state.query, words[0], ""]) {
     const found = await suggest(text || "").then((found) => found.suggestions, () => []);
-    const useful = found.filter((one) => one.kind !== "product" && one.text.toLowerCase() !== state.query.toLowerCase());
+    const useful = placed(found).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== state.query.toLowerCase());
     if (useful.length) return useful.slice(0, 6);
   }
   return [];
@@ -296,9 +300,9 @@ async function related() {
   if (!text || onCategory) return void (strip.hidden = true);
   const { suggestions } = await suggest(text).catch(() => ({ suggestions: [] }));
   if (text !== state.query.trim()) return undefined;
-  const useful = suggestions.filter((one) => one.kind !== "product" && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
+  const useful = placed(suggestions).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
   strip.hidden = useful.length === 0 || answer?.n_hits === 0;
-  fill(strip, h("span", null, t("search.related")), useful.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, one.text.split(" > ").at(-1))));
+  fill(strip, h("span", null, t("search.related")), useful.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, suggestionName(one))));
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 // The search box: suggestions as one types (ARIA combobox), or, on the search page, the results themselves.
 
-import { categoryUrl, productUrl, searchUrl, suggest } from "./api.js";
+import { categoryUrl, productUrl, searchUrl, shop, suggest } from "./api.js";
 import { $, debounce, emphasised, fill, h, icon, photo } from "./dom.js";
 import { t, tn } from "./i18n.js";
 
@@ -11,20 +11,47 @@ const GROUPS = [
   ["product", "suggest.products"],
 ];
 
+const paths = new Map(); // "leaf" and "parent leaf" -> the categories' paths
+
+function note(category) {
+  const parts = category.path.split(" > ");
+  for (const name of new Set([parts.at(-1), parts.slice(-2).join(" "), category.path])) {
+    paths.set(name, [...(paths.get(name) || []), category.path]);
+  }
+  category.children.forEach(note);
+}
+
+shop().then((answer) => (answer.categories || []).forEach(note));
+
+const MOST_CATEGORIES = 4;
+
+/** The suggestions with each category as the one or more places of that name, every place once. */
+export function placed(suggestions) {
+  const seen = new Set();
+  return suggestions.flatMap((one) => {
+    if (one.kind !== "category") return [one];
+    const found = (paths.get(one.text) || []).filter((path) => !seen.has(path) && seen.size < MOST_CATEGORIES && seen.add(path));
+    return found.map((path) => ({ ...one, path }));
+  });
+}
+
+/** A category as "Women › Tops", other suggestions as their text. */
+export const suggestionName = (suggestion) => (suggestion.path ? suggestion.path.split(" > ").slice(-2).join(" › ") : suggestion.text);
+
 /** Where choosing a suggestion leads. */
 export function suggestionUrl(suggestion) {
   if (suggestion.kind === "product" && suggestion.item_id) return productUrl(suggestion.item_id);
-  if (suggestion.kind === "category") return categoryUrl(suggestion.text);
-  return searchUrl(suggestion.text);
+  return suggestion.path ? categoryUrl(suggestion.path) : searchUrl(suggestion.text);
 }
 
 function label(suggestion) {
   const nodes = emphasised(suggestion.highlight || suggestion.text);
-  if (suggestion.kind !== "category") return h("span", null, nodes);
+  if (!suggestion.path) return h("span", null, nodes);
   // the leaf says what it is, the way to it comes after
-  const parts = suggestion.text.split(" > ");
-  const leaf = (suggestion.highlight || suggestion.text).split(/ (?:>|&gt;) /).at(-1);
-  return h("span", null, emphasised(leaf), parts.length > 1 && h("span", { class: "trail" }, ` – ${parts.slice(0, -1).join(" › ")}`));
+  const parts = suggestion.path.split(" > ");
+  const leaf = parts.at(-1);
+  const marked = suggestion.text === leaf ? nodes : [leaf];
+  return h("span", null, marked, parts.length > 1 && h("span", { class: "trail" }, ` – ${parts.slice(0, -1).join(" › ")}`));
 }
 
 function option(suggestion, index) {
@@ -91,7 +118,7 @@ export function wireSearchBox() {
     const mine = (asking = new AbortController());
     try {
       const { suggestions } = await suggest(input.value.trim(), mine.signal);
-      if (mine === asking && !mine.signal.aborted && document.activeElement === input) show(suggestions);
+      if (mine === asking && !mine.signal.aborted && document.activeElement === input) show(placed(suggestions));
     } catch {
       /* no suggestions is what a shopper sees when there are none */
     }
