@@ -162,7 +162,7 @@ def gather(
         words = lexical.search(query, top_k=_DEPTH)
         found = retriever.retrieve(query)
         near: Ords = np.empty(0, np.int32)
-        if found.semantic:
+        if found.vector is not None:
             near = dense.search(encoder.encode([query.semantic_text.strip()])[0], _DEPTH)[0]
         best_words = words.ords[np.argsort(-words.bm25, kind="stable")]
         yield Gathered(

@@ -39,6 +39,7 @@ from aisle.ports import (
 from aisle.protect.keys import Keyring
 from aisle.protect.passwords import AdminPassword
 from aisle.rank.mix import SURFACES
+from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.hybrid import HybridRetriever
 from aisle.retrieve.similar import Similar
@@ -47,7 +48,7 @@ from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
 from aisle.slate import HitMaker, group_title
-from aisle.types import Group, Ords, Scores, now_ms
+from aisle.types import Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
 
@@ -117,6 +118,7 @@ class Parts:
         self.suggester = Suggester()
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
+        self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self.replay = Replay(
@@ -257,6 +259,12 @@ class Parts:
             chosen["trending_category"] = TrendingCategory(self.popular, self._facts, product_type)
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
 
+    def category_affinity(self, vector: Vectors | None, ords: Ords) -> Scores:
+        """float32[n]: how near a query's meaning is to the name of each product's category."""
+        if vector is None or self._categories is None:
+            return np.zeros(len(ords), np.float32)
+        return self._categories.affinity(vector, self.columns.facts.category[ords])
+
     def health(self) -> dict[str, Any]:
         """How far the indexes are, and what cannot help now."""
         seq, dense = self.stores.catalog.seq(), self.indexes.dense
@@ -352,6 +360,8 @@ class Parts:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_changed.is_set():
             self._words_changed.clear()
+            if self._categories is not None:
+                self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )

@@ -57,6 +57,9 @@ class SearchSettings(_Section):
     match_bonus: float = Field(
         0.2, ge=0, description="Added to the blended score of products that the words alone found."
     )
+    category_weight: float = Field(
+        0.3, ge=0, description="Weight of how near the query is to the name of a product's category."
+    )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
     pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")

@@ -15,13 +15,17 @@ def blend(
     weight: float,
     matched: NDArray[np.bool_] | None = None,
     bonus: float = 0.0,
+    affinity: Scores | None = None,
+    affinity_weight: float = 0.0,
 ) -> Scores:
-    """float32[n]: (1 - weight) * bm25 / max(bm25) + weight * cosine + bonus * matched; higher is better.
+    """float32[n]: (1 - weight) * bm25 / max(bm25) + weight * cosine + bonus * matched + …; higher is better.
 
     BM25 has no upper bound and its size depends on the shop and the query, so it
     is measured against the query's best match; a cosine is absolute as it is.
     `matched` bool[n] are the products that the words alone found: what was only
     found by meaning has to be nearer by `bonus` to come before them.
+
+    `affinity` float32[n] is the cosine of the query with each product's category.
 
     Stretching both to [0, 1] (Fox and Shaw, 1994) or adding reciprocal ranks
     (Cormack et al., 2009) does worse on judged queries, for it makes the best of
@@ -33,4 +37,6 @@ def blend(
         scores = scores + bm25 * ((1.0 - weight) / best)
     if matched is not None:
         scores = scores + bonus * matched
+    if affinity is not None:
+        scores = scores + affinity_weight * affinity
     return scores.astype(np.float32, copy=False)

@@ -35,7 +35,7 @@ class Retrieved:
     facets: Mapping[str, tuple[FacetValue, ...]] = field(default_factory=lambda: NOTHING)
     facet_stats: Mapping[str, tuple[float, float]] = field(default_factory=lambda: NOTHING)
     matched: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
-    semantic: bool = False
+    vector: Vectors | None = None
     degraded: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ class HybridRetriever:
             facets=found.facets,
             facet_stats=found.facet_stats,
             matched=np.ones(len(found.ords), np.bool_) if found.matched is None else found.matched,
-            semantic=vector is not None,
+            vector=vector,
             degraded=degraded,
         )
 
