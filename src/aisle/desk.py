@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aisle.insight.overview import with_totals
+from aisle.plain import plain
 from aisle.types import now_ms
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def overview(parts: Parts, days: int) -> dict[str, Any]:
     return {
         **found,
         "latency": parts.latencies.summary(),
-        "models": [asdict(m) for m in parts.stores.models.versions()],
+        "models": [plain(m) for m in parts.stores.models.versions()],
         "catalogue": {"n_products": n_products, "n_groups": n_groups, **parts.health()},
     }
 
@@ -53,6 +53,6 @@ def export(parts: Parts, visitor_id: str) -> dict[str, Any]:
     """All that is stored about a shopper."""
     parts.stores.slates.flush()
     return {
-        "events": [asdict(logged.event) for logged in parts.stores.events.of_visitor(visitor_id)],
+        "events": [plain(logged.event) for logged in parts.stores.events.of_visitor(visitor_id)],
         "slates": parts.stores.slates.of_visitor(visitor_id),
     }

@@ -19,7 +19,6 @@ from aisle.errors import InvalidRequest, NotFound
 from aisle.explain.reasons import reasons_for_match, reasons_for_source
 from aisle.intake.importer import Importer
 from aisle.learn.training import train_all
-from aisle.plain import plain
 from aisle.ports import Changes
 from aisle.rank.blend import blend
 from aisle.rank.mix import mix
