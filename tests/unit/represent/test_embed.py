@@ -37,20 +37,35 @@ def group(number, title, **fields):
     return Group(number, f"g{number}", (Product(f"p{number}", title, **fields),))
 
 
-def test_reads_what_tells_products_apart():
-    variants = tuple(
-        Product(f"p{n}", "Teton Hoodie", color=c, brand="Luma", product_type="Men > Tops", size=s,
-                description="<p>Soft &amp; warm.</p>" + " word" * 500)
-        for n, (c, s) in enumerate([("Red", "XS"), ("Black", "S"), ("Red", "M")])
+def variants(*titles, **fields):
+    return Group(1, "g", tuple(Product(f"p{n}", title, **fields) for n, title in enumerate(titles)))
+
+
+def test_reads_what_shoppers_search_by():
+    hoodies = tuple(
+        Product(f"p{n}", f"Teton Hoodie-{s}-{c}", color=c, size=s, brand="Luma", product_type="Men > Tops > Hoodies",
+                description="Soft.")
+        for n, (c, s) in enumerate([("Red", "XS"), ("Black", "S"), ("Red", "XL")])
     )  # fmt: skip
-    text = text_of(Group(1, "g", variants))
-    assert text.startswith("Teton Hoodie. Men , Tops. Luma. Red Black. Soft & warm.")
-    assert len(text) < 400
+    assert text_of(Group(1, "g", hoodies)) == "Teton Hoodie. Hoodies. Red Black"
 
 
-def test_no_products_no_text_and_repeated_brands_are_said_once():
+def test_without_a_category_the_description_says_what_it_is():
+    text = text_of(group(1, "Apex 5", brand="Apex", description="<p>Soft &amp; warm\n gloves.</p>" + " word" * 5000))
+    assert text.startswith("Apex 5. Soft & warm gloves. word word")
+    assert len(text) < 200
+    assert text_of(group(1, "One", brand="Luma")) == "One. Luma"
+
+
+def test_no_products_no_text():
     assert text_of(Group(1, "g", ())) == ""
-    assert text_of(group(1, "Luma Watch", brand="Luma")) == "Luma Watch"
+
+
+def test_variants_share_their_titles_beginning():
+    assert text_of(variants("Eos V-Neck Hoodie-XS-Red", "Eos V-Neck Hoodie-XL-Red")) == "Eos V-Neck Hoodie"
+    assert text_of(variants("Yoga Pant -32-Black", "Yoga Pant -33-Black")) == "Yoga Pant"
+    assert text_of(variants("Red Shirt", "Blue Shirt")) == "Red Shirt"
+    assert text_of(variants("Same", "Same")) == "Same"
 
 
 def test_every_living_group_gets_its_vector():
