@@ -106,8 +106,8 @@ def test_price_limits(understander: Understander, text: str, low: float | None, 
 
 @pytest.mark.parametrize(
     "text",
-    ["under armour", "dumbbell under 5 lbs", "tv under 55 inches", "over 18 years", "iphone 15", "size 32", "nokia 3310",
-     "under 60k", "rope 10-20 m", "7 wonders", "under 500 lbs", "overalls 20", "2-3 people tent"],
+    ["under armour", "dumbbell under 5 lbs", "tv under 55 inches", "over 18 years", "iphone 15", "size 32",
+     "nokia 3310", "under 60k", "rope 10-20 m", "7 wonders", "under 500 lbs", "overalls 20", "2-3 people tent"],
 )  # fmt: skip
 def test_numbers_that_are_no_prices(text: str) -> None:
     assert find_prices(text) == []
@@ -263,12 +263,13 @@ def test_text_is_cleaned_and_cut() -> None:
         st.text(max_size=120),
         st.lists(
             st.sampled_from(
-                ["red", "under", "60", "$", "for", "men", "size", "m", "红色", "男士", "元以下", "hodie", "-", "'s", "\x00",
+                ["red", "under", "60", "$", "for", "men", "size", "m", "红色", "男士", "元以下", "hodie", "-", "'s",
+                 "\x00",
                  "between", "and", "20", "40", "back", "pack", "grey", "the", "xl", "码", "100到200元"]
             ),
             max_size=14,
         ).map(" ".join),
-        st.lists(st.sampled_from(["红", "色", "男", "士", "的", "码", "1", "元", "以下", "a"]), max_size=20).map("".join),
+        st.lists(st.sampled_from([*"红色男士的码元a1", "以下"]), max_size=20).map("".join),
     )
 )  # fmt: skip
 def test_no_text_is_too_strange(understander: Understander, index: TantivyLexicalIndex, text: str) -> None:

@@ -33,6 +33,7 @@ class Facets:
 
     def __init__(self, searcher: tantivy.Searcher, compiler: FilterCompiler, display: Display) -> None:
         self._searcher, self._compiler, self._display = searcher, compiler, display
+        self._looked: set[str] = set()
 
     def count(
         self, hit_set: Callable[[Filters], tantivy.Query], names: Sequence[str], filters: Filters
@@ -92,7 +93,8 @@ class Facets:
 
     def _shown(self, name: str, counts: Sequence[tuple[int, int]]) -> tuple[FacetValue, ...]:
         display = self._display(name)
-        if any(code not in display for code, _ in counts):
+        if name not in self._looked and any(code not in display for code, _ in counts):
+            self._looked.add(name)  # once: values beyond the largest number read stay unknown
             display = self._display(name, anew=True)
         values = [FacetValue(display[code], n) for code, n in counts if code in display]
         values.sort(key=_by_count)

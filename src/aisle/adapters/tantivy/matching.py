@@ -41,10 +41,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The words of a query as slots; `n_words` counts also those that no product has."""
+    """Those words of a query that some product has, as slots."""
 
     slots: tuple[Slot, ...]
-    n_words: int
 
     @property
     def required(self) -> tuple[Slot, ...]:
@@ -91,18 +90,16 @@ class Matcher:
     def match(self, query: Query) -> Matching:
         slots: list[Slot] = []
         seen: set[tuple[str, ...]] = set()
-        n_words = 0
         for term in query.terms:
             for part in self._parts(term):
                 tokens = tuple(self._tokens(part.text))
                 if not tokens or tokens in seen or len(slots) >= MAX_SLOTS:
                     continue
                 seen.add(tokens)
-                n_words += 1
                 slot = self._slot(part, tokens)
                 if slot is not None:
                     slots.append(slot)
-        return Matching(tuple(slots), n_words)
+        return Matching(tuple(slots))
 
     def document_frequency(self, word: str) -> int:
         """In how many documents all tokens of `word` occur, in whichever fields."""
