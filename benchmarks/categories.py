@@ -24,7 +24,7 @@ from aisle.demo.world import Need
 from aisle.settings import Settings
 from aisle.shop import Shop
 
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 
 
 def main() -> None:

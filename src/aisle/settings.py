@@ -58,7 +58,7 @@ class SearchSettings(_Section):
         0.2, ge=0, description="Added to the blended score of products that the words alone found."
     )
     category_weight: float = Field(
-        0.3, ge=0, description="Weight of how near the query is to the name of a product's category."
+        0.5, ge=0, description="Weight of how near the query is to the name of a product's category."
     )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")

@@ -44,13 +44,12 @@ class Money:
         words = text.replace(",", "").split()
         if len(words) == 2 and words[0].isalpha():
             words.reverse()
-        if not 1 <= len(words) <= 2:
-            raise ValueError(f"not a price: {text[:40]!r} (write it as 52.00 USD)")
-        digits = words[0].lstrip("$€£¥")
         if len(words) == 2:
             currency = words[1].upper()
         try:
-            amount = Decimal(digits)
+            if not 1 <= len(words) <= 2:
+                raise InvalidOperation
+            amount = Decimal(words[0].lstrip("$€£¥"))
         except InvalidOperation:
             raise ValueError(f"not a price: {text[:40]!r} (write it as 52.00 USD)") from None
         if not amount.is_finite() or amount < 0 or amount > 10**12:
@@ -161,11 +160,10 @@ class Page:
 
 # ------------------------------------------------------------------- events
 
-EVENT_NAMES: tuple[str, ...] = (
-    "view_item_list", "select_item", "view_item", "add_to_cart", "remove_from_cart",
-    "add_to_wishlist", "begin_checkout", "purchase", "refund", "search",
-    "view_promotion", "share", "rate", "not_interested", "follow",
-)  # fmt: skip
+EVENT_NAMES: tuple[str, ...] = tuple(
+    "view_item_list select_item view_item add_to_cart remove_from_cart add_to_wishlist begin_checkout purchase "
+    "refund search view_promotion share rate not_interested follow".split()
+)
 """GA4's e-commerce names, then explicit feedback."""
 
 
