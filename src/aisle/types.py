@@ -160,10 +160,10 @@ class Page:
 
 # ------------------------------------------------------------------- events
 
-EVENT_NAMES: tuple[str, ...] = tuple(
-    "view_item_list select_item view_item add_to_cart remove_from_cart add_to_wishlist begin_checkout purchase "
-    "refund search view_promotion share rate not_interested follow".split()
-)
+EVENT_NAMES: tuple[str, ...] = (
+    "view_item_list", "select_item", "view_item", "add_to_cart", "remove_from_cart", "add_to_wishlist",
+    "begin_checkout", "purchase", "refund", "search", "view_promotion", "share", "rate", "not_interested", "follow",
+)  # fmt: skip
 """GA4's e-commerce names, then explicit feedback."""
 
 
@@ -215,9 +215,6 @@ class Ack:
     event_id: str
     seq: int
     duplicate: bool = False
-
-
-# ------------------------------------------------------------------ queries
 
 
 @dataclass(frozen=True, slots=True)
