@@ -53,7 +53,7 @@ class SearchSettings(_Section):
     top_k: int = Field(200, ge=10, le=2000, description="Lexical candidates that are ranked.")
     neighbours: int = Field(100, ge=0, le=2000, description="Nearest products by meaning that may join the hit set.")
     neighbour_cut: float = Field(0.5, ge=-1, le=1, description="Least cosine for a neighbour to join the hit set.")
-    dense_weight: Share = Field(0.6, description="Weight of meaning against words in the blended score.")
+    dense_weight: Share = Field(0.5, description="Weight of meaning against words in the blended score.")
     match_bonus: float = Field(
         0.2, ge=0, description="Added to the blended score of products that the words alone found."
     )
