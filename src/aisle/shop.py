@@ -152,9 +152,11 @@ class Shop:
         )
         query = without(parts.understander.understand(text), ignore)
         found = retrieve(query)
-        if found.n_hits == 0 and (relaxed := relax(query)) != query:
+        for milder in relax(query) if found.n_hits == 0 else ():
             # A guess must never empty the page: what was understood becomes a wish.
-            query, found = relaxed, retrieve(relaxed)
+            query, found = milder, retrieve(milder)
+            if found.n_hits:
+                break
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords

@@ -56,12 +56,19 @@ class Understander:
         return _Reading(self._lexicon(), cleaned).query()
 
 
-def relax(query: Query) -> Query:
-    """The same query with everything but the price a wish: for when a guess left no hits."""
-    return replace(
-        query,
-        understood=tuple(replace(u, hard=False) if u.hard and u.kind != "price" else u for u in query.understood),
-    )
+def relax(query: Query) -> list[Query]:
+    """Ever milder readings of a query that has hard conditions, for when they left no hits.
+
+    First everything but the price becomes a wish, since it may have been a
+    misunderstanding; then the price too, for nothing at that price may be had.
+    """
+    milder = [_wishing(query, lambda u: u.kind != "price"), _wishing(query, lambda u: True)]
+    return [q for n, q in enumerate(milder) if q != query and q not in milder[:n]]
+
+
+def _wishing(query: Query, which: Callable[[Understood], bool]) -> Query:
+    soft = tuple(replace(u, hard=False) if u.hard and which(u) else u for u in query.understood)
+    return replace(query, understood=soft)
 
 
 def without(query: Query, kinds: Collection[str]) -> Query:
