@@ -6,17 +6,13 @@ const MOVED = 0.1; // a rate or sum that moved by a tenth is worth a line
 const ENOUGH = 20; // sessions or searches below which nothing is concluded
 const LOW_RATE = 0.15;
 
-const sum = (days, name) => days.reduce((total, day) => total + (day[name] || 0), 0);
 const share = (part, whole) => (whole ? part / whole : null);
 
-const counted = (name) => (view) => {
-  const before = sum(view.before, name);
-  return before ? { by: sum(view.days, name) / before - 1 } : null;
-};
+const counted = (name) => ({ totals, previous }) => (previous?.[name] ? { by: (totals[name] || 0) / previous[name] - 1 } : null);
 
-const rated = (part, whole) => (view) => {
-  const before = share(sum(view.before, part), sum(view.before, whole));
-  const now = share(sum(view.days, part), sum(view.days, whole));
+const rated = (part, whole) => ({ totals, previous }) => {
+  const before = share(previous?.[part] || 0, previous?.[whole]);
+  const now = share(totals[part] || 0, totals[whole]);
   return before === null || now === null ? null : { by: now - before, points: true, relative: before ? now / before - 1 : 0 };
 };
 
@@ -42,7 +38,7 @@ export function advise(view, percent) {
     lines.push({ kind: "warn", text: `${t("admin.empty_title")}. ${t("admin.empty_help")}` });
     return lines;
   }
-  const enough = sum(view.before, "sessions") >= ENOUGH && view.totals.sessions >= ENOUGH;
+  const enough = (view.previous?.sessions || 0) >= ENOUGH && view.totals.sessions >= ENOUGH;
   for (const [name, key] of [["ctr", "admin.advice_ctr_down"], ["cvr", "admin.advice_cvr_down"]]) {
     const moved = enough && changes[name](view);
     if (moved && moved.relative < -MOVED) say("bad", key, { n: percent(-moved.relative, 0) });

@@ -6,19 +6,22 @@ import { has, language, money, number, t } from "./i18n.js";
 const EVERY_MS = 1000;
 const SHOWN = 60;
 const AT_ONCE = 40;
-const titles = new Map();
+const KEPT = 500;
+const items = new Map();
 
-/** A product's title by its id, asked for once. */
-async function title(ask, itemId) {
-  if (!titles.has(itemId)) {
-    if (titles.size > 500) titles.delete(titles.keys().next().value);
-    titles.set(itemId, ask(`/v1/items/${encodeURIComponent(itemId)}`).then((item) => item.title, () => itemId));
+/** A product's {title, image_link} by its id, asked for once. */
+export async function itemOf(ask, itemId) {
+  if (!items.has(itemId)) {
+    if (items.size > KEPT) items.delete(items.keys().next().value);
+    items.set(itemId, ask(`/v1/items/${encodeURIComponent(itemId)}`).catch(() => ({ title: itemId, image_link: "" })));
   }
-  return titles.get(itemId);
+  return items.get(itemId);
 }
 
 /** The log's {seq, event} and a flat event are the same to us. */
 const flat = (one) => ({ ...(one.event || one), seq: one.seq });
+
+const brief = (id) => (id.length > 14 ? id.slice(0, 8) : id);
 
 function sums(event) {
   if (event.name !== "purchase" || !event.value) return "";
@@ -27,14 +30,14 @@ function sums(event) {
 }
 
 function line(ask, event) {
-  const items = event.items || [];
+  const named = event.items || [];
   const what = h("b");
   const key = `admin.e_${event.name}`;
-  if (event.name === "search" || (!items.length && event.query)) what.textContent = `“${event.query || ""}”`;
-  else if (items.length > 1) what.textContent = [t("admin.n_items", { n: number(items.length) }), sums(event)].filter(Boolean).join(", ");
-  else if (items.length === 1) {
-    what.textContent = items[0].title || items[0].item_id;
-    if (!items[0].title) title(ask, items[0].item_id).then((found) => (what.textContent = [found, sums(event)].filter(Boolean).join(", ")));
+  if (event.name === "search" || (!named.length && event.query)) what.textContent = `“${event.query || ""}”`;
+  else if (named.length > 1) what.textContent = [t("admin.n_items", { n: number(named.length) }), sums(event)].filter(Boolean).join(", ");
+  else if (named.length === 1) {
+    what.textContent = named[0].item_id;
+    itemOf(ask, named[0].item_id).then((found) => (what.textContent = [found.title, sums(event)].filter(Boolean).join(", ")));
   }
   const at = new Date(event.time_ms);
   const time = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(at);
@@ -43,7 +46,7 @@ function line(ask, event) {
     { class: event.name === "purchase" ? "sale" : null },
     h("span", null, has(key) ? t(key) : event.name, " ", what),
     h("time", { datetime: at.toISOString() }, time),
-    h("span", { class: "who" }, t("admin.visitor", { id: String(event.visitor_id || "").slice(0, 8) })),
+    h("span", { class: "who" }, t("admin.visitor", { id: brief(String(event.visitor_id || "")) })),
   );
 }
 

@@ -1,7 +1,7 @@
 // The shopkeeper's overview: what happened, why, and what to do.
 
 import { latency, drawCharts } from "./admin-charts.js";
-import { startFeed } from "./admin-feed.js";
+import { itemOf, startFeed } from "./admin-feed.js";
 import { advise, changes } from "./admin-advice.js";
 import { $, fill, h, icon, photo } from "./dom.js";
 import { dateText, language, money, number, t } from "./i18n.js";
@@ -10,6 +10,7 @@ const REFRESH_MS = 60_000;
 const LOW_RATE = 0.15;
 const GOOD_RATE = 0.35;
 const FEW = 5;
+const TOP_ITEMS = 10;
 const locale = language === "zh" ? "zh-CN" : "en-US";
 const percent = (share, digits = 1) => new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
 
@@ -35,9 +36,9 @@ function change(name, now, days) {
 }
 
 function tiles(view) {
-  const { totals, days } = view;
+  const { totals } = view;
   const currency = totals.currency;
-  const n = days.length;
+  const n = Number($("days").value);
   const tile = (name, value, help) =>
     h("div", { dataset: { tile: name } }, h("dt", null, t(`admin.${name}`)), h("dd", { class: "value" }, value), h("dd", null, change(name, view, n)), help && h("dd", { class: "help" }, help));
   fill(
@@ -83,7 +84,7 @@ function tables(view) {
     top.slice(0, 12).map((one) => [
       [searchLink(one.query), h("span", { class: "bar", vars: { "--share": `${(one.count / most) * 100}%` } })],
       number(one.count),
-      percent(Math.min(1, (one.clicks || 0) / one.count), 0),
+      number(Math.round((10 * (one.clicks || 0)) / one.count) / 10),
       h("span", { class: "hint" }, hint({ count: one.count, clicks: one.clicks || 0 })),
     ]),
     t("admin.none_queries"),
@@ -91,11 +92,11 @@ function tables(view) {
   table("zero-queries", [[t("admin.query")], [t("admin.count"), "n"]], (view.zero_result_queries || []).slice(0, 12).map((one) => [searchLink(one.query), number(one.count)]), top.length ? t("admin.none_zero") : t("admin.none_queries"));
   table(
     "top-items",
-    [[t("admin.product")], [t("admin.views"), "n"], [t("admin.clicks"), "n"], [t("admin.bought"), "n"], [t("admin.revenue"), "n"]],
-    (view.top_items || []).slice(0, 10).map((one) => [
+    [[t("admin.product")], [t("admin.views"), "n"], [t("admin.f_carts"), "n"], [t("admin.bought"), "n"], [t("admin.revenue"), "n"]],
+    view.top_items.map((one) => [
       h("div", { class: "with-photo" }, photo(one.image_link, ""), h("a", { href: `/p/${encodeURIComponent(one.item_id)}`, target: "_blank", rel: "noopener" }, one.title || one.item_id)),
       number(one.views || 0),
-      number(one.clicks || 0),
+      number(one.carts || 0),
       number(one.purchases || 0),
       money(one.revenue || 0, view.totals.currency),
     ]),
@@ -109,7 +110,7 @@ function tables(view) {
       h("code", { class: "num" }, one.version),
       one.created_ms ? dateText(one.created_ms) : "",
       h("span", { class: one.active ? "mark on" : "mark" }, t(one.active ? "admin.serving" : "admin.kept")),
-      h("div", { class: "metrics" }, Object.entries(one.metrics || {}).slice(0, 6).map(([name, value]) => h("span", null, `${name} `, h("b", null, typeof value === "number" ? number(Math.round(value * 1000) / 1000) : String(value))))),
+      h("div", { class: "metrics" }, Object.entries(one.metrics || {}).slice(0, 6).map(([name, value]) => h("span", null, `${name.replaceAll("_", " ")} `, h("b", null, typeof value === "number" ? number(Math.round(value * 1000) / 1000) : String(value))))),
     ]),
     t("admin.none_models"),
   );
@@ -132,6 +133,13 @@ function drawAdvice(view) {
   fill($("advice"), advise(view, percent).map((one) => h("li", { class: one.kind }, icon(SIGN[one.kind]), h("span", null, one.href ? h("a", { href: one.href, target: "_blank", rel: "noopener" }, one.text) : one.text))));
 }
 
+/** Product names and photos, which the figures do not carry. */
+async function withTitles(items) {
+  const shown = items.slice(0, TOP_ITEMS);
+  const found = await Promise.all(shown.map((one) => (one.title ? one : itemOf(ask, one.item_id))));
+  return shown.map((one, i) => ({ ...one, title: found[i].title, image_link: found[i].image_link }));
+}
+
 // ------------------------------------------------------------------ page
 
 let asked = 0;
@@ -140,11 +148,12 @@ async function refresh() {
   const mine = ++asked;
   const n = Number($("days").value);
   try {
-    // twice the period: its first half is what the second is compared with
-    const [view, long] = await Promise.all([ask(`/v1/admin/overview?days=${n}`), ask(`/v1/admin/overview?days=${2 * n}`)]);
+    const view = await ask(`/v1/admin/overview?days=${n}`);
     if (mine !== asked) return;
-    const before = (long.days || []).slice(0, Math.max(0, long.days.length - view.days.length));
-    const whole = { ...view, before: before.some((day) => day.sessions > 0) ? before : [] };
+    // a shop younger than the period starts on its first day, not with a flat line
+    const first = view.days.findIndex((day) => day.sessions || day.impressions || day.views);
+    const days = first > 0 && view.days.length - first >= 2 ? view.days.slice(first) : view.days;
+    const whole = { ...view, days, top_items: await withTitles(view.top_items || []) };
     $("problem").replaceChildren();
     drawAdvice(whole);
     tiles(whole);

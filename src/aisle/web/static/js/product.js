@@ -256,8 +256,10 @@ async function rows(product) {
   const ask = (surface) => recommend(surface, { item_id: product.item_id, top_k: 14 }).catch(() => null);
   const [together, similar] = await Promise.all([ask("together"), ask("similar")]);
   const bought = together?.hits.some((hit) => (hit.reasons || []).some((r) => !["similar_to", "trending", "new_here"].includes(r.kind)));
+  const kinds = new Set(bought ? together.hits.flatMap((hit) => (hit.reasons || []).map((r) => r.kind)) : []);
+  const named = t(kinds.has("bought_together") || !kinds.has("viewed_together") ? "product.together" : "product.viewed");
   const one = (answer, title, id, reason) => answer?.hits.length && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id, reason });
-  fill($("rows"), bought && one(together, t("product.together"), "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
+  fill($("rows"), bought && one(together, named, "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
 }
 
 async function missing() {
