@@ -1,0 +1,73 @@
+"""Every benchmark, one after the other; each last line goes to results/<name>.json.
+
+    make bench                       # or: python benchmarks/all.py [--data DIR] [--only NAME …]
+
+`--data` (or AISLE_DATA) is the folder with the data sets; a benchmark whose data is absent is named and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+
+def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
+    """Name -> the files it needs and its command."""
+    retrotech, homedepot = data / "retrotech" / "products.csv", data / "homedepot"
+    shop = work / "retrotech"
+    fields = ["--map", "item_id=upc", "--map", "title=name", "--map", "brand=manufacturer"]
+    return {
+        "indexing": ([retrotech], ["indexing.py", "--products", str(retrotech), *fields, "--shop", str(shop)]),
+        "serving": ([retrotech], ["serving.py", "--shop", str(shop)]),
+        "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech)]),
+        "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
+        "categories": ([], ["categories.py"]),
+        "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
+        "soak": ([retrotech], ["soak.py", "--shop", str(shop), "--minutes", "30"]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("AISLE_DATA", str(HERE.parent.parent / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--work", type=Path, default=HERE.parent / "var", help="where shops are built")
+    parser.add_argument("--only", nargs="*", help="names; all otherwise")
+    arguments = parser.parse_args()
+    known = commands(arguments.data, arguments.work)
+    unknown = set(arguments.only or ()) - set(known)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}: there are {', '.join(known)}")
+    arguments.work.mkdir(exist_ok=True)
+    RESULTS.mkdir(exist_ok=True)
+    failed = []
+    for name in arguments.only or known:
+        files, command = known[name]
+        absent = [str(f) for f in files if not f.exists()]
+        if absent:
+            print(f"{name}: left out, for {', '.join(absent)} is not there", flush=True)
+            continue
+        print(f"{name}: python benchmarks/{' '.join(command)}", flush=True)
+        started = time.perf_counter()
+        run = subprocess.run([sys.executable, str(HERE / command[0]), *command[1:]], stdout=subprocess.PIPE, text=True)
+        lines = run.stdout.strip().splitlines()
+        if run.returncode or not lines:
+            failed.append(name)
+            continue
+        result = json.loads(lines[-1])
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        print(f"{name}: {time.perf_counter() - started:.0f} s\n{json.dumps(result)}", flush=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
