@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aisle.answers import AnswerCache, Latencies
-from aisle.errors import AisleError, ModelDamaged
+from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
 from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower, Follower, LexicalFollower
 from aisle.index.snapshots import IndexFolder
@@ -98,6 +98,7 @@ class Indexes:
     dense: DenseFollower | None
     encoder: TextEncoder | None
     missing: str = ""
+    version: Path | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -136,6 +137,7 @@ class Parts:
         self.retriever = self._new_retriever()
         self._covisitation_version = ""
         self._together: Mapping[str, np.ndarray] | None = None
+        self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
             *([indexes.dense] if indexes.dense else []),
@@ -144,6 +146,7 @@ class Parts:
             _Calls("words", poll_s, self._follow_words),
         ]
         self._sources: dict[str, Recommender] = {}
+        self._closed = False
         self._make_sources()
 
     # ------------------------------------------------------------ life cycle
@@ -153,25 +156,34 @@ class Parts:
         while self._lexical_follower.step():
             pass
         self.replay.restore()
-        self._follow_models()
-        self._follow_words()
+        for name, follow in (("models", self._follow_models), ("words", self._follow_words)):
+            try:
+                follow()
+            except (AisleError, OSError) as error:
+                # Its follower tries again, and its error shows in health(); the shop is plainer until then.
+                log.warning("%s: %s", name, error)
         for follower in self._followers:
             follower.start()
 
     def close(self) -> None:
+        """Stop following, save snapshots, release the folder; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         for follower in self._followers:
             follower.stop()
         try:
-            if self.indexes.dense is not None:
-                self.indexes.dense.snapshot(force=True)
             self.stores.slates.flush()
             self.replay.snapshot(force=True)
+            if self.indexes.dense is not None:
+                self.indexes.dense.snapshot(force=True)
         except (AisleError, OSError) as error:
             # Snapshots only save time: the log and the catalogue hold everything.
             log.warning("closing: %s", error)
-        self.indexes.lexical.close()
-        self.indexes.folder.release()
-        self.stores.close()
+        finally:
+            self.indexes.lexical.close()
+            self.indexes.folder.release()
+            self.stores.close()
 
     def nudge(self) -> None:
         """Look for changes now."""
@@ -183,6 +195,8 @@ class Parts:
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
         dense = self.indexes.dense
+        indexing: list[Follower] = [self._lexical_follower, *([dense] if dense else [])]
+        failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
             words = self._lexical_follower.seq >= target
@@ -195,35 +209,56 @@ class Parts:
                     progress("searchable by meaning", min(len(dense.dense), n_groups), n_groups)
             if words and meaning:
                 return True
-            failed = self._lexical_follower.error or (dense.error if dense else "")
-            if failed:
-                raise ModelDamaged(f"indexing stopped: {failed}")
+            for follower, n_failures in zip(indexing, failed_before, strict=True):
+                if follower.error and follower.n_failures > n_failures:
+                    raise StorageError(f"indexing stopped: {follower.error}")
             time.sleep(0.02)
         return False
 
     def rebuild(self, progress: Callable[[str, int, int], None] | None = None) -> None:
         """Build the lexical index anew beside the one that serves, then switch in one rename."""
-        folder = self.indexes.folder
-        version = folder.create()
-        fresh = self.indexes.open_lexical(version / "lexical", True)
+        folder, dense = self.indexes.folder, self.indexes.dense
+        if not folder.owned:
+            raise ShopBusy(f"another process writes the indexes of {self.path}: stop it, then rebuild")
+        with self._rebuilding:
+            version = folder.create()
+            fresh: LexicalIndex | None = None
+            try:
+                fresh = self.indexes.open_lexical(version / "lexical", True)
+                self._build(fresh, progress)
+                self._lexical_follower.stop()
+                folder.switch(version)
+            except BaseException:
+                if fresh is not None:
+                    fresh.close()
+                folder.discard(version)
+                self._lexical_follower.restart()
+                raise
+            self._serve(fresh, version)
+            # What changed since the last look is applied by the follower, which begins where this index ends.
+            self._lexical_follower.restart()
+            if dense is not None:
+                dense.moved()
+                dense.snapshot(force=True)
+            folder.clean()
+
+    def _build(self, fresh: LexicalIndex, progress: Callable[[str, int, int], None] | None) -> None:
         _, n_groups = self.stores.catalog.count()
         seq = done = 0
+        fresh.commit(0)
         while groups := self.stores.catalog.changed(seq, 4000):
             fresh.upsert(groups)
             seq, done = max(g.seq for g in groups), done + len(groups)
             fresh.commit(seq)
             if progress is not None:
                 progress("rebuilding", min(done, n_groups), n_groups)
-        self._lexical_follower.stop()
-        old, self.indexes.lexical = self.indexes.lexical, fresh
-        self._lexical_follower.lexical = fresh
-        folder.switch(version)
+
+    def _serve(self, lexical: LexicalIndex, version: Path) -> None:
+        """Let another lexical index answer from now on; requests under way finish on the old one."""
+        old, self.indexes.lexical, self.indexes.version = self.indexes.lexical, lexical, version
+        self._lexical_follower.lexical = lexical
         self.retriever = self._new_retriever()
         old.close()
-        folder.clean()
-        self._lexical_follower.restart()
-        if self.indexes.dense is not None:
-            self.indexes.dense.snapshot(force=True)
 
     # --------------------------------------------------------- what is asked
 
@@ -245,7 +280,13 @@ class Parts:
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
         dense = self.indexes.dense
-        return (self.columns.facts.version, dense.version if dense else 0, self.stores.content.version())
+        # The words' own number too: where another process writes them, they come later than the columns.
+        return (
+            self.columns.facts.version,
+            self.indexes.lexical.applied_seq(),
+            dense.version if dense else 0,
+            self.stores.content.version(),
+        )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
@@ -287,12 +328,21 @@ class Parts:
 
     def _owner(self) -> bool:
         """Whether this process writes the indexes; it takes over when no other does."""
-        if self.indexes.folder.owned:
+        folder = self.indexes.folder
+        if folder.owned:
             return True
-        if not self.indexes.folder.claim():
-            return False
-        self.indexes.lexical.claim()
-        return True
+        claimed = folder.claim()
+        try:
+            # Whoever owned the indexes until now may have switched to another version.
+            current = folder.current()
+            if current is not None and current != self.indexes.version:
+                self._serve(self.indexes.open_lexical(current / "lexical", False), current)
+            if claimed:
+                self.indexes.lexical.claim()
+        except BaseException:
+            folder.release()
+            raise
+        return claimed
 
     def _facts(self) -> Any:
         return self.columns.facts
@@ -341,19 +391,25 @@ class Parts:
         self._words_changed.set()
 
     def _follow_events(self) -> bool:
-        if self.stores.events.last_seq() > self.replay.seq:
-            self.replay.catch_up()
-        self.replay.snapshot()
+        self.replay.keep_up()
         return False
 
     def _follow_models(self) -> bool:
         """Take up a model that this or another process promoted."""
-        active = self.stores.models.active(COVISITATION)
-        version = active.version if active else ""
-        if version != self._covisitation_version:
-            self._together = self.stores.models.arrays(COVISITATION, version) if active else None
-            self._covisitation_version = version
-            self._make_sources()
+        fault: AisleError | None = None
+        for version in self.stores.models.promoted(COVISITATION):
+            if version != self._covisitation_version:
+                try:
+                    self._together = self.stores.models.arrays(COVISITATION, version)
+                except (ModelError, NotFound) as error:
+                    # The last good one goes on serving: the one in memory, or on opening the one before this.
+                    fault = fault or error
+                    continue
+                self._covisitation_version = version
+                self._make_sources()
+            break
+        if fault is not None:
+            raise fault
         return False
 
     def _follow_words(self) -> bool:

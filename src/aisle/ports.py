@@ -97,6 +97,9 @@ class EventLog(Protocol):
     def erase(self, visitor_id: str) -> int:
         """Forget a shopper's events; returns how many. `seq` of the others stays."""
 
+    def erasures(self) -> int:
+        """Grows when events are erased, whichever process does it: what was folded before knows too much."""
+
 
 @runtime_checkable
 class SlateLog(Protocol):
@@ -176,6 +179,9 @@ class ModelStore(Protocol):
     def promote(self, name: str, version: str) -> None: ...
 
     def active(self, name: str) -> ModelVersion | None: ...
+
+    def promoted(self, name: str) -> list[str]:
+        """The version that serves and the one it replaced, as far as there are; their files may be damaged."""
 
     def versions(self, name: str | None = None) -> list[ModelVersion]: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from aisle.adapters.sqlite.slates import SqliteSlateLog
 from aisle.adapters.sqlite.state import SqliteStateStore
 from aisle.adapters.sqlite.vectors import SqliteVectorStore
 from aisle.adapters.tantivy.lexical_index import TantivyLexicalIndex
-from aisle.errors import ModelDamaged, ModelError, ShopError, ShopNotFound, StorageError
+from aisle.errors import ModelDamaged, ModelError, ShopBusy, ShopError, ShopNotFound, StorageError
 from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
@@ -39,6 +40,7 @@ log = logging.getLogger("aisle")
 Progress = Callable[[str, int, int], None]
 
 SETTINGS_FILE, DATABASE_FILE = "aisle.toml", "aisle.db"
+_JOIN_S = 5.0
 _DENSE_BATCH = 1024
 """Groups whose texts are sorted by length and encoded together."""
 
@@ -114,7 +116,11 @@ def open_parts(
         database.close()
         raise
     parts = Parts(path, settings, stores, indexes, doors)
-    parts.start()
+    try:
+        parts.start()
+    except BaseException:
+        parts.close()
+        raise
     return parts
 
 
@@ -136,44 +142,83 @@ def _open_indexes(
 ) -> Indexes:
     folder = IndexFolder(path / "indexes")
     owner = folder.claim()
+    try:
+        return _indexes(path, folder, owner, settings, stores, vectors, progress)
+    except BaseException:
+        folder.release()
+        raise
+
+
+def _indexes(
+    path: Path,
+    folder: IndexFolder,
+    owner: bool,
+    settings: Settings,
+    stores: Stores,
+    vectors: VectorStore,
+    progress: Progress | None,
+) -> Indexes:
 
     def open_lexical(place: Path, writable: bool) -> LexicalIndex:
         return TantivyLexicalIndex(place, writable=writable, cache_folder=path / "cache", boost=settings.search.boost)
 
-    lexical = _open_lexical(folder, open_lexical, owner, stores.catalog.seq())
+    opened = _open_lexical(folder, open_lexical, stores.catalog.seq) if owner else _join(folder, open_lexical)
+    if opened is None:
+        opened = _open_lexical(folder, open_lexical, stores.catalog.seq)
+    lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
-    indexes = Indexes(folder, open_lexical, lexical, Columns(), None, encoder, missing)
+    indexes = Indexes(folder, open_lexical, lexical, Columns(), None, encoder, missing, version)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
     return indexes
 
 
+OpenLexical = Callable[[Path, bool], LexicalIndex]
+
+
+def _join(folder: IndexFolder, open_lexical: OpenLexical) -> tuple[LexicalIndex, Path] | None:
+    """The version that another process writes, opened for reading; None once that process is gone.
+
+    It may be just making the first version, or replacing the one that was current a moment ago.
+    Raises ModelDamaged, StorageError when that does not end.
+    """
+    give_up = time.monotonic() + _JOIN_S
+    while True:
+        current = folder.current()
+        try:
+            if current is not None:
+                return open_lexical(current / "lexical", False), current
+        except ModelDamaged:
+            if time.monotonic() > give_up:
+                raise
+        if folder.claim():
+            return None
+        if time.monotonic() > give_up:
+            raise StorageError("another process is just making this shop's indexes; try again in a moment")
+        time.sleep(0.05)
+
+
 def _open_lexical(
-    folder: IndexFolder, open_lexical: Callable[[Path, bool], LexicalIndex], owner: bool, catalog_seq: int
-) -> LexicalIndex:
-    """The version that serves; the owner makes a new one when there is none that can be trusted."""
+    folder: IndexFolder, open_lexical: OpenLexical, catalog_seq: Callable[[], int]
+) -> tuple[LexicalIndex, Path]:
+    """The version that serves, for its owner; a new one when there is none that can be trusted."""
     current = folder.current()
     if current is not None:
         try:
-            lexical = open_lexical(current / "lexical", owner)
-            if lexical.applied_seq() <= catalog_seq:
-                if owner:
-                    folder.clean()
-                return lexical
+            lexical = open_lexical(current / "lexical", True)
+            if lexical.applied_seq() <= catalog_seq():
+                folder.clean()
+                return lexical, current
             lexical.close()
             log.warning("the lexical index knows changes that the catalogue does not: it is built anew")
         except ModelDamaged as error:
-            if not owner:
-                raise
             log.warning("%s: it is built anew from the catalogue", error)
-    elif not owner:
-        raise StorageError("another process is just making this shop's indexes; try again in a moment")
     version = folder.create()
     lexical = open_lexical(version / "lexical", True)
     lexical.commit(0)
     folder.switch(version)
     folder.clean()
-    return lexical
+    return lexical, version
 
 
 def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> tuple[TextEncoder | None, str]:
@@ -189,7 +234,7 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
             batch_tokens=settings.encoder.batch_tokens,
             threads=settings.encoder.threads,
         ), ""
-    except (ModelError, StorageError) as error:
+    except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
 

@@ -83,17 +83,17 @@ class Columns:
 
     def _apply_one(self, group: Group) -> None:
         a, o = self._arrays, group.ord
-        for item_id in self._items_of.pop(o, ()):
-            if self._ord_of.get(item_id) == o:
-                del self._ord_of[item_id]
+        names = (group.group_id, *(p.item_id for p in group.products)) if group.products else ()
+        for name in names:
+            self._ord_of[name] = o
+        for gone in set(self._items_of.pop(o, ())).difference(names):
+            if self._ord_of.get(gone) == o:
+                del self._ord_of[gone]
         a["alive"][o] = bool(group.products)
         if not group.products:
             return
         lead = group.lead
-        names = (group.group_id, *(p.item_id for p in group.products))
         self._items_of[o] = names
-        for name in names:
-            self._ord_of[name] = o
         a["in_stock"][o] = any(p.availability != "out_of_stock" for p in group.products)
         a["has_image"][o] = bool(lead.image_link)
         a["category"][o] = self._code(self._category_codes, lead.product_type)

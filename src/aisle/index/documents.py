@@ -42,6 +42,7 @@ MAX_VALUES = 200
 JOIN = "|"
 """Stands between the values of a variant token; values never contain it."""
 
+_WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s+")
 _SEVERAL = re.compile(r"\s*/\s*")
 _GENDER_SPLIT = re.compile(r"[/,;&\s]+")
@@ -93,11 +94,13 @@ def document(group: Group) -> Document:
     traits = [v for name in ("color", "size", "gender", "material", "pattern") for v in values.get(name, {}).values()]
     details = [v for name, found in values.items() if name not in FACET_FIELDS for v in found.values()]
     details += [t for p in group.products[:1] for t in p.additional_product_types]
+    title = group_title(group)
+    details += _own_words(group.products, f"{title} {' '.join(traits)}")
     return Document(
         ord=group.ord,
         item_ids=tuple(dict.fromkeys(clean(p.item_id) for p in group.products)),
         group_id=clean(group.group_id),
-        title=group_title(group)[:MAX_TITLE_CHARS],
+        title=title[:MAX_TITLE_CHARS],
         kind=lead.product_type[:MAX_TITLE_CHARS],
         brand=lead.brand[:MAX_VALUE_CHARS],
         traits=" ".join(traits)[:MAX_TEXT_CHARS],
@@ -132,6 +135,15 @@ def group_title(group: Group) -> str:
             break
         shared = head.rstrip(" -–—,/|(:·")
     return shared if len(shared) >= 3 and len(shared) * 4 >= len(lead) else lead
+
+
+def _own_words(products: Sequence[Product], known: str) -> list[str]:
+    """Words of variants' titles that the group's title and traits lack: a variant must be found by its own name."""
+    if len(products) < 2:
+        return []
+    said = set(_WORD.findall(known.casefold()))
+    words = dict.fromkeys(w for p in products for w in _WORD.findall(p.title[:MAX_TITLE_CHARS].casefold()))
+    return [word for word in words if word not in said]
 
 
 def item_values(item: Product) -> Iterable[tuple[str, str]]:

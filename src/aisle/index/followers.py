@@ -24,6 +24,8 @@ log = logging.getLogger("aisle.index")
 Embed = Callable[[Sequence[Group], bool], dict[int, Vectors]]
 """Vectors by ord of those groups that have one; the flag allows encoding what the store lacks."""
 
+_SLOWEST_S = 30.0
+
 
 class Follower:
     """Calls `step` until nothing is left, then waits for a nudge or the next poll."""
@@ -36,6 +38,7 @@ class Follower:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.error: str = ""
+        self.n_failures = 0
 
     def step(self) -> bool:
         """Do one bounded piece of work; True when there may be more."""
@@ -46,9 +49,10 @@ class Follower:
         self._thread.start()
 
     def restart(self) -> None:
-        """Start again after a stop."""
-        self._stopping.clear()
-        self.start()
+        """Start again after a stop; one that runs goes on."""
+        if self._thread is None:
+            self._stopping.clear()
+            self.start()
 
     def nudge(self) -> None:
         """Look for changes now rather than at the next poll."""
@@ -73,11 +77,15 @@ class Follower:
                 while not self._stopping.is_set() and self.step():
                     pass
                 self.error, wait = "", self._poll_s
-            except (AisleError, OSError, ValueError) as error:
-                # A follower must outlive a full disk or a locked file: say it once, retry ever slower.
-                if str(error) != self.error:
-                    log.error("%s: %s", self.name, error)
-                self.error, wait = str(error), min(wait * 2, 30.0)
+            except BaseException as error:
+                # A follower must outlive a full disk, a locked file and a library's panic (which is no Exception):
+                # without it the shop would never change again. Say it once, retry ever slower.
+                told = str(error) or type(error).__name__
+                if told != self.error:
+                    expected = isinstance(error, AisleError | OSError)
+                    log.error("%s: %s", self.name, told, exc_info=None if expected else error)
+                self.error, wait = told, min(wait * 2, _SLOWEST_S)
+                self.n_failures += 1
             self._nudge.wait(wait)
             self._nudge.clear()
 
@@ -85,7 +93,10 @@ class Follower:
 class LexicalFollower(Follower):
     """Keeps the lexical index and the columns at the catalogue's `seq`.
 
-    `on_change` is called with the groups of each applied batch, after they are visible.
+    `owner` says whether this process writes the index, and may put another
+    index into `lexical` when a new version was switched to. `on_change` is
+    called with the groups of each applied batch, after they are visible;
+    without groups when only the words changed.
     """
 
     name = "lexical"
@@ -113,20 +124,24 @@ class LexicalFollower(Follower):
         return min(self._columns_seq, self._lexical_seq)
 
     def step(self) -> bool:
-        if not self._owner():
+        owner = self._owner()
+        if not owner:
             self.lexical.reload()
-            self._lexical_seq = self.lexical.applied_seq()
-        groups = self._catalog.changed(self._columns_seq, self._batch)
-        if not groups:
-            return False
-        newest = max(g.seq for g in groups)
-        if self._owner() and newest > self._lexical_seq:
-            self.lexical.upsert([g for g in groups if g.seq > self._lexical_seq])
-            self.lexical.commit(newest)
-            self._lexical_seq = newest
-        self._columns.apply(groups)
-        self._columns_seq = newest
-        self._on_change(groups)
+        shown, self._lexical_seq = self._lexical_seq, self.lexical.applied_seq()
+        # Who took over from another process may find words that are behind the columns it followed by itself.
+        after = min(self._columns_seq, self._lexical_seq) if owner else self._columns_seq
+        groups = self._catalog.changed(after, self._batch)
+        if groups:
+            newest = max(g.seq for g in groups)
+            if owner and newest > self._lexical_seq:
+                self.lexical.upsert([g for g in groups if g.seq > self._lexical_seq])
+                self.lexical.commit(newest)
+                self._lexical_seq = newest
+            if newest > self._columns_seq:
+                self._columns.apply(groups)
+                self._columns_seq = newest
+        if groups or self._lexical_seq != shown:
+            self._on_change(groups)
         return len(groups) >= self._batch
 
 
@@ -186,7 +201,12 @@ class DenseFollower(Follower):
         self._waiting.update((g.ord, g) for g in living if g.ord not in vectors)
         if vectors:
             self.dense.upsert(np.fromiter(vectors, np.int32, len(vectors)), np.stack(list(vectors.values())))
-        self.version += 1
+        if vectors or len(gone):
+            self.version += 1
+
+    def moved(self) -> None:
+        """The place of snapshots is another one, and empty."""
+        self._saved_seq = -1
 
     def snapshot(self, *, force: bool) -> None:
         """Save when this process owns the indexes and something changed since the last time."""

@@ -9,13 +9,18 @@ indexes/
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import IO
 
 if os.name == "posix":
     import fcntl
+
+
+_VERSION = re.compile(r"v\d+")
 
 
 class IndexFolder:
@@ -44,9 +49,10 @@ class IndexFolder:
         except OSError:
             handle.close()
             return False
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
+        with contextlib.suppress(OSError):  # for a person who looks; the lock holds on a full disk too
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
         self._lock_file = handle
         return True
 
@@ -58,13 +64,13 @@ class IndexFolder:
     # -------------------------------------------------------------- versions
 
     def current(self) -> Path | None:
-        """The version that serves, or None before the first."""
+        """The version that serves, or None before the first, or when the pointer is unreadable."""
         try:
-            name = self._pointer.read_text("utf-8").strip()
-        except FileNotFoundError:
+            name = self._pointer.read_text("ascii").strip()
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
         folder = self.folder / name
-        return folder if name.startswith("v") and folder.is_dir() else None
+        return folder if _VERSION.fullmatch(name) and folder.is_dir() else None
 
     def create(self) -> Path:
         """An empty folder for the next version; it does not serve until `switch`."""
@@ -81,6 +87,11 @@ class IndexFolder:
             handle.flush()
             os.fsync(handle.fileno())
         temporary.replace(self._pointer)
+
+    def discard(self, version: Path) -> None:
+        """Remove a version that came to nothing; never the serving one."""
+        if version != self.current():
+            shutil.rmtree(version, ignore_errors=True)
 
     def clean(self) -> None:
         """Remove every version but the serving one: leftovers of killed builds and of switches."""

@@ -122,6 +122,10 @@ class FilesModelStore:
         pointers = self._pointers(name)
         return self._read(name, pointers[0], active=True) if pointers else None
 
+    def promoted(self, name: str) -> list[str]:
+        """The version that serves and the one it replaced. Raises ModelDamaged when the pointer is unreadable."""
+        return self._pointers(name)
+
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """Versions of one model or of all, newest first. One whose card is unreadable is left out."""
         names = [name] if name is not None else sorted(f.name for f in self._root.iterdir() if _NAME.fullmatch(f.name))

@@ -84,6 +84,10 @@ class SqliteEventLog:
         self._database.forget()
         return n_erased
 
+    def erasures(self) -> int:
+        """How often events were erased, by any process."""
+        return int(self._database.value(ERASURES) or 0)
+
 
 def _append(connection: Connection, batches: list[list[EventRow]]) -> list[list[Ack]]:
     driver = driver_of(connection)

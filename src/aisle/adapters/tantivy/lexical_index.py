@@ -45,6 +45,7 @@ class TantivyLexicalIndex:
         self._chinese = ChineseWords(cache_folder or self._folder.parent)
         self._lock = threading.RLock()
         self._writer: tantivy.IndexWriter | None = None
+        self._is_writer = False
         self._pending: set[int] = set()
         self._display: dict[str, Mapping[int, str]] = {}
         self._sidecar = self._folder / "applied.json"
@@ -89,7 +90,9 @@ class TantivyLexicalIndex:
             if self._writer is not None:
                 return
             try:
-                self._writer = self._index.writer(WRITER_BYTES, 1)
+                self._writer, self._is_writer = self._index.writer(WRITER_BYTES, 1), True
+                # What is deleted before an upsert is looked up in the view: it must be as new as the writer.
+                self.reload()
             except (ValueError, OSError) as error:
                 if "Lock" in str(error):
                     raise ShopBusy(f"another process writes the lexical index in {self._folder}") from error
@@ -128,19 +131,21 @@ class TantivyLexicalIndex:
 
     @contextmanager
     def _writing(self) -> Iterator[tantivy.IndexWriter]:
-        if self._writer is None:
+        if not self._is_writer:
             raise ShopBusy(f"the lexical index in {self._folder} is open for reading only")
+        if self._writer is None:
+            self.claim()
+        assert self._writer is not None
         try:
             yield self._writer
-        except (ValueError, OSError) as error:
-            # tantivy's writer does not outlive a failed write: start again from the last commit.
+        except BaseException as error:
+            if not isinstance(error, ValueError | OSError) and type(error).__name__ != "PanicException":
+                raise
+            # tantivy's writer does not outlive a failed write: the next one begins at the last commit. It cannot be
+            # made here, for the caller's frame still holds this one and with it tantivy's lock.
             self._writer = None
             self._pending.clear()
-            try:
-                self.claim()
-            except (ShopBusy, StorageError) as again:
-                log.error("the lexical index has no writer: %s", again)
-            raise StorageError(f"the lexical index in {self._folder} cannot be written: {error}") from error
+            raise StorageError(f"the lexical index in {self._folder} cannot be written: {error}") from None
 
     # ---------------------------------------------------------------- reading
 
@@ -212,7 +217,7 @@ class TantivyLexicalIndex:
     def close(self) -> None:
         """Let merges end and give the writer's lock back; what was not committed is forgotten. Searching goes on."""
         with self._lock:
-            writer, self._writer = self._writer, None
+            writer, self._writer, self._is_writer = self._writer, None, False
             self._pending.clear()
             if writer is not None:
                 try:
