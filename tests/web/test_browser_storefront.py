@@ -103,6 +103,13 @@ def test_the_card_shows_the_colour_that_was_asked_for(shopper: Window) -> None:
     assert all(source.endswith("/media/blue.png") for source in sources)
 
 
+def test_a_colour_that_is_not_to_be_had_is_said_not_claimed(shopper: Window) -> None:
+    page = search(shopper, "green mug")
+    settled(page, "4 products")
+    expect(page.locator("#results-note")).to_contain_text("Green")
+    expect(page.locator("#chips .chip-understood")).to_have_count(0)
+
+
 def test_sorting_and_categories(shopper: Window) -> None:
     page = shopper.open("/c/Home/Lamps")
     settled(page, "3 products")

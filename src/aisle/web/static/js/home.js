@@ -9,6 +9,7 @@ import { selected, settled } from "./events.js";
 import { number, t } from "./i18n.js";
 
 const ROW = 14;
+const AT_FIRST = 5;
 const ignore = () => null;
 
 function hero(hits, list, back) {
@@ -124,8 +125,11 @@ async function draw() {
   if (forYou?.hits.length) {
     rows.push(row(seen.length ? t("home.for_you") : t("home.start"), forYou.hits, asList(forYou), { id: "row-home", reason: seen.length ? "card" : "row" }));
   }
-  if (similar?.hits.length) {
-    rows.push(row(t("home.because", { title: last.title }), similar.hits, asList(similar), { id: "row-similar", reason: "" }));
+  // what stands in the first places above need not be said twice
+  const above = new Set((forYou?.hits || []).slice(0, AT_FIRST).map((hit) => hit.group_id));
+  const further = (similar?.hits || []).filter((hit) => !above.has(hit.group_id));
+  if (further.length >= 3) {
+    rows.push(row(t("home.because", { title: last.title }), further, asList(similar), { id: "row-similar", reason: "" }));
   }
   if (trending) rows.push(popular(trending, forYou));
   const all = [...(trending?.hits || []), ...(forYou?.hits || [])];

@@ -6,14 +6,14 @@ import { card, ghosts, row } from "./card.js";
 import { $, debounce, fill, h, icon, wireDrawer } from "./dom.js";
 import { settled, track } from "./events.js";
 import { drawFacets } from "./facets.js";
-import { fieldName, money, number, parseMoney, shopCurrency, shopName, t, tn, valueName } from "./i18n.js";
+import { fieldName, number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
 import { placed, suggestionName, suggestionUrl } from "./suggest.js";
+import { chip, drawNote, understoodName } from "./understood.js";
 
 const PAGE = 24;
 const TYPING_MS = 110;
 const SETTLED_MS = 1200;
 const FACET = "f.";
-const SILENT = new Set(["category", "attribute"]); // these only lift, and often say the query again
 
 const onCategory = $("search-page").dataset.category === "yes";
 const box = $("searchbox");
@@ -159,24 +159,8 @@ function title() {
   return t("search.everything");
 }
 
-function understoodName(part) {
-  // "under $60" is understood as at most 59.99
-  const brief = (amount) => money(Math.round(amount * 100) % 100 === 99 && part.kind ? amount + 0.01 : amount, shopCurrency, { short: true });
-  if (part.low !== null && part.high !== null && part.field === "price") return t("price.between", { low: brief(part.low), high: brief(part.high) });
-  if (part.field === "price" && part.high !== null) return t("price.under", { price: brief(part.high) });
-  if (part.field === "price" && part.low !== null) return t("price.over", { price: brief(part.low) });
-  // "for men" means what is for everyone too; the chip says what was said
-  const said = part.kind === "gender" ? part.values.slice(0, 1) : part.values;
-  const values = said.map((value) => (part.field === "product_type" ? value.split(" > ").at(-1) : valueName(part.field, value)));
-  return `${fieldName(part.field || part.kind)}: ${values.join(", ") || part.text}`;
-}
-
-function chip(kind, label, hint, sign, run) {
-  return h("button", { class: `pill ${kind}`, type: "button", "aria-label": hint, on: { click: run } }, h("span", null, label), icon(sign));
-}
-
 function drawChips() {
-  const parts = (answer?.understood || []).filter((part) => !state.ignore.includes(part.kind) && (part.hard || !SILENT.has(part.kind)));
+  const parts = (answer?.understood || []).filter((part) => part.hard && !state.ignore.includes(part.kind));
   const again = () => ask({ push: true });
   const understood = parts.map((part) => {
     const label = understoodName(part);
@@ -242,7 +226,7 @@ function draw() {
   document.title = `${title()} – ${shopName}`;
   $("results-title").textContent = title();
   $("results-count").textContent = tn("search.n", answer.n_hits);
-  $("results-note").textContent = answer.corrected && answer.corrected !== state.query ? t("search.corrected", { corrected: answer.corrected }) : "";
+  drawNote($("results-note"), answer, state.query);
   drawChips();
   drawFacetList();
   const none = answer.n_hits === 0;
