@@ -281,6 +281,13 @@ def status(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command()
+def reindex(folder: Folder) -> None:
+    """Build the lexical index anew beside the one that serves, then switch; a killed build changes nothing."""
+    with _open(folder) as shop, _Bars() as progress:
+        shop.rebuild_indexes(progress=progress)
+
+
+@app.command()
 def erase(folder: Folder, visitor: Annotated[str, typer.Argument(help="The shopper's id.")]) -> None:
     """Forget a shopper: events, slates and everything derived from them."""
     with _open(folder) as shop:
