@@ -263,6 +263,11 @@ class Parts:
     # --------------------------------------------------------- what is asked
 
     @property
+    def lacking(self) -> tuple[str, ...]:
+        """What every search does without, though the settings name it."""
+        return ("encoder",) if self.indexes.missing else ()
+
+    @property
     def shoppers(self) -> ShopperStates:
         return self.replay.folds["shoppers"]  # type: ignore[return-value]
 

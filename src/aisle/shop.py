@@ -268,7 +268,15 @@ class Shop:
     def _remember(self, slate: Slate, visitor_id: str, started: float, record: bool) -> Slate:
         """Give the answer its identity and log what is shown."""
         took_ms = (time.perf_counter() - started) * 1000
-        shown = replace(slate, list_id=new_list_id(), visitor_id=visitor_id, time_ms=now_ms(), took_ms=took_ms)
+        degraded = slate.degraded or (self._parts.lacking if slate.surface == "search" else ())
+        shown = replace(
+            slate,
+            list_id=new_list_id(),
+            visitor_id=visitor_id,
+            time_ms=now_ms(),
+            took_ms=took_ms,
+            degraded=degraded,
+        )
         if record:
             self._parts.stores.slates.record(shown)
             self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
@@ -319,7 +327,10 @@ class Shop:
 
         Raises StorageError through the future.
         """
-        return self._parts.replay.follow(events, self._parts.stores.events.append(events))
+        # The log and the shoppers' state must agree on when it was.
+        now = now_ms()
+        dated = [event if event.time_ms else replace(event, time_ms=now) for event in events]
+        return self._parts.replay.follow(dated, self._parts.stores.events.append(dated))
 
     def recent_events(self, limit: int = 100, *, after_seq: int = 0) -> list[LoggedEvent]:
         """The newest events, oldest first."""

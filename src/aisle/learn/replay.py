@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Protocol
 
@@ -142,7 +143,12 @@ class Replay:
         return folded
 
     def _accept(self, events: Sequence[Event], acks: Sequence[Ack]) -> None:
-        fresh = [(ack.seq, event) for ack, event in zip(acks, events, strict=True) if not ack.duplicate]
+        fresh = [
+            # Under the id that the log has given it, as a replay would see it.
+            (ack.seq, event if event.event_id else replace(event, event_id=ack.event_id))
+            for ack, event in zip(acks, events, strict=True)
+            if not ack.duplicate
+        ]
         if not fresh:
             return
         with self._lock:
