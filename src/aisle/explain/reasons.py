@@ -65,8 +65,11 @@ def sentence(reason: Reason, language: str = "en") -> str:
     kind = reason.kind
     if not reason.subject.strip():
         kind = _WITHOUT_SUBJECT.get(kind, kind)
+    subject = reason.subject
+    if kind == "matches_gender" and subject.casefold() in _SHOPPERS:
+        subject = _SHOPPERS[subject.casefold()].get(language, subject)
     by_language = SENTENCES.get(kind) or _PLAIN.get(kind) or _PLAIN["in_catalogue"]
-    return by_language.get(language, by_language["en"]).format(subject=_short(reason.subject))
+    return by_language.get(language, by_language["en"]).format(subject=_short(subject))
 
 
 def _short(text: str) -> str:
@@ -75,6 +78,13 @@ def _short(text: str) -> str:
 
 
 # ----------------------------------------------------------- recommendations
+
+_SHOPPERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "male": {"en": "men", "zh": "男士"},
+    "female": {"en": "women", "zh": "女士"},
+    "unisex": {"en": "everyone", "zh": "男女通用"},
+}
+"""Whom a product is for, from the feed's `gender`."""
 
 _BY_RELATION: Final = {"viewed": "because_viewed", "cart": "because_cart", "bought": "because_bought"}
 _BY_SOURCE: Final = {"similar": "similar_to", "bought": "bought_together", "viewed": "viewed_together"}

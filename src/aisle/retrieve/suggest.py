@@ -26,6 +26,7 @@ PER_DOUBLING: Final = 0.03
 MAX_DELTA: Final = 500
 DELTA_REFRESH_S: Final = 0.2
 MAX_TYPED: Final = 100
+MAX_POPULAR: Final = 20
 NO_QUERIES: Final[Mapping[str, int]] = {}
 NONE_HIDDEN: Final[frozenset[str]] = frozenset()
 
@@ -107,6 +108,7 @@ class Suggester:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._main, self._delta = _Shelf(()), _Shelf(())
+        self._popular: tuple[Entry, ...] = ()
         self._changed: dict[str, Entry | None] = {}
         self._hidden: frozenset[str] = frozenset()
         self._dirty = False
@@ -128,6 +130,7 @@ class Suggester:
         """
         listed = list(entries)
         shelf = _Shelf(listed, queries or NO_QUERIES)
+        searched = sorted((e for e in shelf.entries if e.kind == "query"), key=lambda e: -e.popularity)
         taken = {_key(entry): _shown(entry) for entry in listed}
         with self._lock:
             # What changed after `entries` were gathered is not among them: it stays in the delta.
@@ -136,7 +139,7 @@ class Suggester:
                 for key, entry in self._changed.items()
                 if (key in taken if entry is None else taken.get(key) != _shown(entry))
             }
-            self._main = shelf
+            self._main, self._popular = shelf, tuple(searched[:MAX_POPULAR])
             self._refresh_delta()
 
     def upsert(self, entries: Iterable[Entry]) -> None:
@@ -164,13 +167,17 @@ class Suggester:
     # --------------------------------------------------------------- answers
 
     def suggest(self, prefix: str, top_k: int = 8) -> list[Suggestion]:
-        """The best completions of what is typed so far; empty for nothing typed."""
+        """The best completions of what is typed so far; for nothing typed, what others searched for most."""
         if self._dirty and time.monotonic() - self._delta_at > DELTA_REFRESH_S:
             with self._lock:
                 if self._dirty:
                     self._refresh_delta()
         typed = prefix[:MAX_TYPED]
         words = words_of(typed)
+        if not typed.strip():
+            return [Suggestion(e.text, e.kind, e.popularity, highlight=html.escape(e.text)) for e in self._popular][
+                :top_k
+            ]
         if not words or top_k <= 0:
             return []
         last_whole = typed[-1].isspace()
