@@ -51,12 +51,15 @@ def together(*works: Callable[[], None], seconds: float = 60) -> None:
 # ------------------------------------------------------------------- queries
 
 STRANGE = [
-    "", " ", "\t\n", "\x00", "\x00\x01\x02hoodie\x7f", "a" * 10_000, "hoodie " * 1_500, "👟", "👩‍👩‍👧‍👦 hoodie", "🇩🇪",
-    "تيشيرت أحمر", "חולצה אדומה", "\u202ehoodie\u202c", "红色 连帽衫", "ＨＯＯＤＩＥ", "hoodi\u0301e", "e" + "\u0301" * 5_000,
-    "\ud800", "half \udc00 emoji", '"', "'", '"unclosed phrase', "title:hoodie", "color:", "AND OR NOT", "-hoodie", "+", "*",
+    "", " ", "\t\n", "\x00", "\x00\x01\x02hoodie\x7f", "a" * 10_000, "hoodie " * 1_500, "👟", "👩‍👩‍👧‍👦 hoodie",
+    "🇩🇪", "تيشيرت أحمر", "חולצה אדומה", "\u202ehoodie\u202c", "红色 连帽衫", "ＨＯＯＤＩＥ", "hoodi\u0301e",
+    "e" + "\u0301" * 5_000,
+    "\ud800", "half \udc00 emoji", '"', "'", '"unclosed phrase', "title:hoodie", "color:", "AND OR NOT", "-hoodie",
+    "+", "*",
     "hoodie*", "~2", "^5", "(", "[1 TO 2]", "\\", "/.*/", "%", "%00", "'; DROP TABLE products; --",
     "<script>alert(1)</script>", "{{7*7}}", "../../etc/passwd", "under $", "under $-5", "under 99999999999999999999999",
-    "between 5 and", "$$$", "0", "-1", "NaN", "inf", "null", "None", ".", "?" * 600, "\ufeffhoodie", "hoodie\u200b", "ﬁ", "ß", "İ",
+    "between 5 and", "$$$", "0", "-1", "NaN", "inf", "null", "None", ".", "?" * 600, "\ufeffhoodie",
+    "hoodie\u200b", "ﬁ", "ß", "İ",
 ]  # fmt: skip
 
 
@@ -242,6 +245,7 @@ def test_closing_while_requests_run(tmp_path: Path) -> None:
     shop = Shop.open(tmp_path / "s", settings=WORDS_ONLY)
     shop.upsert_products([product(f"P{i}", f"Thing{i}") for i in range(50)])
     acked: list[str] = []
+    told: list[str] = []
     begun = threading.Barrier(4)
 
     def ask(me: int) -> None:
@@ -252,7 +256,7 @@ def test_closing_while_requests_run(tmp_path: Path) -> None:
                 shop.recommend("home", visitor_id="c")
                 acked.append(shop.record(viewed("c", "P1", f"close-{me}-{n}")).event_id)
             except StorageError as error:
-                assert "closed" in str(error)
+                told.append(str(error))
                 return
 
     def close() -> None:
@@ -262,6 +266,8 @@ def test_closing_while_requests_run(tmp_path: Path) -> None:
 
     together(*[lambda me=me: ask(me) for me in range(3)], close)
     shop.close()
+    assert len(told) == 3
+    assert all("closed" in message for message in told)
     with Shop.open(tmp_path / "s", settings=WORDS_ONLY) as opened:
         kept = {logged.event.event_id for logged in opened.recent_events(100_000)}
         assert set(acked) <= kept
