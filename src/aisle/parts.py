@@ -18,7 +18,7 @@ import numpy as np
 from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
 from aisle.index.columns import Columns
-from aisle.index.followers import DenseFollower, Follower, LexicalFollower
+from aisle.index.followers import Calls, DenseFollower, Follower, LexicalFollower
 from aisle.index.snapshots import IndexFolder
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
@@ -141,9 +141,9 @@ class Parts:
         self._followers: list[Follower] = [
             self._lexical_follower,
             *([indexes.dense] if indexes.dense else []),
-            _Calls("events", poll_s, self._follow_events),
-            _Calls("models", poll_s, self._follow_models),
-            _Calls("words", poll_s, self._follow_words),
+            Calls("events", poll_s, self._follow_events),
+            Calls("models", poll_s, self._follow_models),
+            Calls("words", poll_s, self._follow_words),
         ]
         self._sources: dict[str, Recommender] = {}
         self._closed = False
@@ -438,14 +438,3 @@ class Parts:
 def _suggestable(group: Group) -> Entry:
     lead = group.lead
     return Entry(group_title(group), item_id=lead.item_id, image_link=lead.image_link, key=str(group.ord))
-
-
-class _Calls(Follower):
-    """A follower of one function."""
-
-    def __init__(self, name: str, poll_s: float, call: Callable[[], bool]) -> None:
-        super().__init__(poll_s)
-        self.name, self._call = name, call
-
-    def step(self) -> bool:
-        return self._call()

@@ -131,7 +131,7 @@ class Shop:
         slate = self._parts.answers.get(asked)
         if slate is None:
             slate = self._search(query, conditions, counted, page, hits_per_page, sort, ignore)
-            if not slate.degraded:
+            if slate.degraded == self._parts.lacking:  # nothing that may be better the next time
                 self._parts.answers.put(asked, slate)
         return self._remember(slate, visitor_id, started, record)
 
@@ -199,7 +199,7 @@ class Shop:
             features=ranked.features,
             propensities=(1.0,) * len(hits),
             model_versions=parts.model_versions(),
-            degraded=found.degraded,
+            degraded=found.degraded or parts.lacking,
         )
 
     def recommend(
@@ -268,15 +268,7 @@ class Shop:
     def _remember(self, slate: Slate, visitor_id: str, started: float, record: bool) -> Slate:
         """Give the answer its identity and log what is shown."""
         took_ms = (time.perf_counter() - started) * 1000
-        degraded = slate.degraded or (self._parts.lacking if slate.surface == "search" else ())
-        shown = replace(
-            slate,
-            list_id=new_list_id(),
-            visitor_id=visitor_id,
-            time_ms=now_ms(),
-            took_ms=took_ms,
-            degraded=degraded,
-        )
+        shown = replace(slate, list_id=new_list_id(), visitor_id=visitor_id, time_ms=now_ms(), took_ms=took_ms)
         if record:
             self._parts.stores.slates.record(shown)
             self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
@@ -327,10 +319,7 @@ class Shop:
 
         Raises StorageError through the future.
         """
-        # The log and the shoppers' state must agree on when it was.
-        now = now_ms()
-        dated = [event if event.time_ms else replace(event, time_ms=now) for event in events]
-        return self._parts.replay.follow(dated, self._parts.stores.events.append(dated))
+        return self._parts.replay.record(events)
 
     def recent_events(self, limit: int = 100, *, after_seq: int = 0) -> list[LoggedEvent]:
         """The newest events, oldest first."""

@@ -90,6 +90,17 @@ class Follower:
             self._nudge.clear()
 
 
+class Calls(Follower):
+    """A follower of one function."""
+
+    def __init__(self, name: str, poll_s: float, call: Callable[[], bool]) -> None:
+        super().__init__(poll_s)
+        self.name, self._call = name, call
+
+    def step(self) -> bool:
+        return self._call()
+
+
 class LexicalFollower(Follower):
     """Keeps the lexical index and the columns at the catalogue's `seq`.
 

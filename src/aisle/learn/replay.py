@@ -17,7 +17,7 @@ from typing import Protocol
 
 from aisle.errors import StorageError
 from aisle.ports import EventLog, StateStore
-from aisle.types import Ack, Event
+from aisle.types import Ack, Event, now_ms
 
 log = logging.getLogger("aisle.learn")
 
@@ -121,6 +121,12 @@ class Replay:
         self.snapshot()
 
     # ----------------------------------------------------------------- live
+
+    def record(self, events: Sequence[Event]) -> Future[list[Ack]]:
+        """Append to the log; the future resolves once the events are durable *and* folded."""
+        now = now_ms()  # set here, so that the log and the folds agree on when it was
+        dated = [event if event.time_ms else replace(event, time_ms=now) for event in events]
+        return self.follow(dated, self._events.append(dated))
 
     def follow(self, events: Sequence[Event], durable: Future[list[Ack]]) -> Future[list[Ack]]:
         """A future that resolves once the events are durable *and* folded."""
