@@ -25,7 +25,7 @@ from aisle.web.limits import BodyLimit, RateLimit, Workers
 from aisle.web.metrics import Measure, Metrics
 from aisle.web.pages import pages_router
 from aisle.web.routes.admin import admin_router
-from aisle.web.routes.events import events_router, lean_route
+from aisle.web.routes.events import EventLane, events_router
 from aisle.web.routes.health import health_router
 from aisle.web.routes.items import items_router
 from aisle.web.routes.login import login_router
@@ -74,7 +74,6 @@ def create_app(shop: Shop, *, keys: Keyring, password: AdminPassword, secret: by
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.edge = edge
-    app.router.routes.insert(0, lean_route(edge))
     for router in (
         events_router(edge),
         search_router(edge),
@@ -109,6 +108,8 @@ def create_app(shop: Shop, *, keys: Keyring, password: AdminPassword, secret: by
     app.add_middleware(SecurityHeaders)
     app.add_middleware(problems.CatchFaults)
     app.add_middleware(Measure, metrics=metrics)
+    if not server.cors_origins:  # with origins to check, events go the way of all requests
+        app.add_middleware(EventLane, edge=edge)
     return app
 
 

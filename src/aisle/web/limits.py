@@ -51,7 +51,12 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _refusal(self) -> TooLarge:
-        return TooLarge(f"a body has at most {self._max_bytes} bytes: send it in parts")
+        return too_large(self._max_bytes)
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    """What a body over the limit is answered with."""
+    return TooLarge(f"a body has at most {max_bytes} bytes: send it in parts")
 
 
 class RateLimit:

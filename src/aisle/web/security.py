@@ -111,7 +111,8 @@ class SecurityHeaders:
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
     )
     _RAW = tuple((name.encode(), value.encode()) for name, value in _DEFAULTS)
-    _NO_STORE = (b"cache-control", b"no-store")
+    API = (*_RAW, (b"cache-control", b"no-store"))
+    """What every answer of the API carries."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -126,8 +127,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = message["headers"] = list(message["headers"])
                 if api:
-                    headers.extend(self._RAW)
-                    headers.append(self._NO_STORE)
+                    headers.extend(self.API)
                 else:
                     own = MutableHeaders(raw=headers)
                     for name, value in self._DEFAULTS:
