@@ -6,7 +6,7 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +85,11 @@ class CatalogStore(Protocol):
 class EventLog(Protocol):
     """The one path of events: append-only, ordered by `seq`, idempotent by `event_id`."""
 
-    def append(self, events: Sequence[Event]) -> Future[list[Ack]]:
-        """Queue for the next group commit; the future resolves once the events are durable."""
+    def append(self, events: Sequence[Event], then: Callable[[list[Ack]], None] | None = None) -> Future[list[Ack]]:
+        """Queue for the next group commit; the future resolves once the events are durable.
+
+        `then` is called with the acknowledgements before it does, by the thread that commits; it must not raise.
+        """
 
     def read(self, after_seq: int, limit: int) -> list[LoggedEvent]: ...
 

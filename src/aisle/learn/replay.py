@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from typing import Protocol
 
@@ -126,27 +127,14 @@ class Replay:
         """Append to the log; the future resolves once the events are durable *and* folded."""
         now = now_ms()  # set here, so that the log and the folds agree on when it was
         dated = [event if event.time_ms else replace(event, time_ms=now) for event in events]
-        return self.follow(dated, self._events.append(dated))
+        return self._events.append(dated, partial(self._fold_acknowledged, dated))
 
-    def follow(self, events: Sequence[Event], durable: Future[list[Ack]]) -> Future[list[Ack]]:
-        """A future that resolves once the events are durable *and* folded."""
-        folded: Future[list[Ack]] = Future()
-
-        def accept(done: Future[list[Ack]]) -> None:
-            error = done.exception()
-            if error is not None:
-                folded.set_exception(error)
-                return
-            acks = done.result()
-            try:
-                self._accept(events, acks)
-            except Exception:
-                # The events are safe in the log; the next catch_up folds them.
-                log.exception("folding acknowledged events")
-            folded.set_result(acks)
-
-        durable.add_done_callback(accept)
-        return folded
+    def _fold_acknowledged(self, events: Sequence[Event], acks: Sequence[Ack]) -> None:
+        try:
+            self._accept(events, acks)
+        except Exception:
+            # The events are safe in the log; the next catch_up folds them.
+            log.exception("folding acknowledged events")
 
     def _accept(self, events: Sequence[Event], acks: Sequence[Ack]) -> None:
         fresh = [

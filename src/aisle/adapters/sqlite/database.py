@@ -69,14 +69,21 @@ class Database:
         return job.future
 
     def submit_merged(
-        self, work: Callable[[Connection, list[P]], list[T]], payload: P, *, rows: int = 1, lazy: bool = False
+        self,
+        work: Callable[[Connection, list[P]], list[T]],
+        payload: P,
+        *,
+        rows: int = 1,
+        lazy: bool = False,
+        then: Callable[[T], None] | None = None,
     ) -> Future[T]:
         """Like submit, for small jobs of one kind: `work` gets those waiting together.
 
         Pass the same function each time, not a new closure. A lazy job may wait
-        50 ms for company.
+        50 ms for company. `then`, which must not raise, gets the durable result
+        before the future resolves.
         """
-        job = Job(work, payload, merged=True, rows=rows, lazy=lazy)
+        job = Job(work, payload, merged=True, rows=rows, lazy=lazy, then=then)
         self._writer.submit(job)
         return job.future
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from threading import Lock
 from typing import Any
@@ -38,7 +38,7 @@ class SqliteEventLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, events: Sequence[Event]) -> Future[list[Ack]]:
+    def append(self, events: Sequence[Event], then: Callable[[list[Ack]], None] | None = None) -> Future[list[Ack]]:
         """Queue for the next group commit; the future resolves once the events are durable.
 
         An event without `event_id` or `time_ms` is given one. Up to 2,000 events
@@ -47,13 +47,27 @@ class SqliteEventLog:
         """
         rows = [event_row(event, event.event_id or _new_id(), event.time_ms or now_ms()) for event in events]
         if len(rows) <= CHUNK_EVENTS:
-            return self._database.submit_merged(_append, rows, rows=len(rows))
-        return _joined(
+            return self._database.submit_merged(_append, rows, rows=len(rows), then=then)
+        whole = _joined(
             [
                 self._database.submit_merged(_append, chunk, rows=len(chunk))
                 for chunk in (rows[at : at + CHUNK_EVENTS] for at in range(0, len(rows), CHUNK_EVENTS))
             ]
         )
+        if then is None:
+            return whole
+        told: Future[list[Ack]] = Future()
+
+        def tell(done: Future[list[Ack]]) -> None:
+            error = done.exception()
+            if error is not None:
+                told.set_exception(error)
+                return
+            then(done.result())
+            told.set_result(done.result())
+
+        whole.add_done_callback(tell)
+        return told
 
     def read(self, after_seq: int, limit: int) -> list[LoggedEvent]:
         """Events after `after_seq`, oldest first; erased ones leave gaps in `seq`."""

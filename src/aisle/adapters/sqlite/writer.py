@@ -43,7 +43,8 @@ class Job:
 
     `work(connection)` for a job of its own; for a merged one, neighbours with
     the same `work` are called together as `work(connection, payloads)` and give
-    a result for each. A lazy job does not wake the thread at once.
+    a result for each. A lazy job does not wake the thread at once. `then` is
+    called with the result once it is durable, before the future resolves.
     """
 
     work: Callable[..., Any]
@@ -51,6 +52,7 @@ class Job:
     merged: bool = False
     rows: int = 1
     lazy: bool = False
+    then: Callable[[Any], None] | None = None
     future: Future[Any] = field(default_factory=Future)
 
     @property
@@ -153,6 +155,8 @@ class Writer:
             if isinstance(outcome, BaseException):
                 job.future.set_exception(explained(outcome))
             else:
+                if job.then is not None:
+                    job.then(outcome)
                 job.future.set_result(outcome)
 
     def _transaction(self, jobs: list[Job]) -> list[Any]:

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
+from collections import deque
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -39,14 +42,22 @@ class EventDoor:
         self._edge = edge
         self._currency = edge.settings.shop.currency
         self._max_batch = edge.settings.server.max_batch
+        self._kept: tuple[asyncio.AbstractEventLoop, Mailbox] | None = None
 
     async def acknowledge(self, body: bytes) -> bytes:
         """Take the events of a body, all or none. Raises InvalidRequest, InvalidEvent, TooLarge, StorageError."""
         rows, single = batch_of(parse_json(body), "events", self._max_batch)
         events = self._events(rows)
-        acks = await _settled(self._edge.shop.record_async(events)) if events else []
+        acks = await self._mailbox().settled(self._edge.shop.record_async(events)) if events else []
         self._edge.metrics.events_accepted(len(acks))
         return dump(ack_answer(acks[0]) if single else {"acks": [ack_answer(ack) for ack in acks]})
+
+    def _mailbox(self) -> Mailbox:
+        """Made on first use, for it belongs to the loop that runs then."""
+        loop = asyncio.get_running_loop()
+        if self._kept is None or self._kept[0] is not loop:
+            self._kept = (loop, Mailbox())
+        return self._kept[1]
 
     def _events(self, rows: list[dict[str, Any]]) -> list[Event]:
         if len(rows) == 1:
@@ -123,29 +134,46 @@ class EventLane:
         await guarded(scope, receive, send)
 
 
-def _settled(durable: Future[list[Ack]]) -> asyncio.Future[list[Ack]]:
-    """The log's future on this loop, at half the price of asyncio.wrap_future.
+class Mailbox:
+    """Results of other threads' futures, brought to the event loop together.
 
-    Giving up waiting does not cancel the log's: the events are on their way to the disk.
+    A group commit resolves several futures at once; waking the loop for each
+    would cost more than the answers. Giving up waiting does not cancel the
+    log's future: the events are on their way to the disk.
     """
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[list[Ack]] = loop.create_future()
 
-    def settle(done: Future[list[Ack]]) -> None:
-        if waiter.done():
-            return
-        error = done.exception()
-        if error is None:
-            waiter.set_result(done.result())
-        else:
-            waiter.set_exception(error)
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[tuple[asyncio.Future[list[Ack]], Future[list[Ack]]]] = deque()
+        self._lock = threading.Lock()
+        self._awake = False
 
-    def tell(done: Future[list[Ack]]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop ended first
-            loop.call_soon_threadsafe(settle, done)
+    def settled(self, durable: Future[list[Ack]]) -> asyncio.Future[list[Ack]]:
+        """The future as one of this loop, at a fraction of the price of asyncio.wrap_future."""
+        waiter: asyncio.Future[list[Ack]] = self._loop.create_future()
+        durable.add_done_callback(partial(self._tell, waiter))
+        return waiter
 
-    durable.add_done_callback(tell)
-    return waiter
+    def _tell(self, waiter: asyncio.Future[list[Ack]], done: Future[list[Ack]]) -> None:
+        with self._lock:
+            self._arrived.append((waiter, done))
+            wake, self._awake = not self._awake, True
+        if wake:
+            with contextlib.suppress(RuntimeError):  # the loop ended first
+                self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            arrived, self._arrived = self._arrived, deque()
+            self._awake = False
+        for waiter, done in arrived:
+            if waiter.done():
+                continue
+            error = done.exception()
+            if error is None:
+                waiter.set_result(done.result())
+            else:
+                waiter.set_exception(error)
 
 
 async def _body(receive: Receive, max_bytes: int) -> bytes:
