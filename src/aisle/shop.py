@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
-from aisle.explain.reasons import reasons_for_match, reasons_for_source
+from aisle.explain.reasons import MatchReasons, reasons_for_source
 from aisle.intake.importer import Importer
 from aisle.learn.training import train_all
 from aisle.ports import Changes
@@ -40,7 +40,7 @@ from aisle.types import (
     now_ms,
 )
 from aisle.understand.filters import parse_filters
-from aisle.understand.highlight import highlight
+from aisle.understand.highlight import highlighter
 from aisle.understand.query import relax, without
 
 if TYPE_CHECKING:
@@ -177,14 +177,15 @@ class Shop:
             beyond=beyond,
             in_order=sort != "relevance",
         )
+        why = MatchReasons(query)
         hits = parts.hits.hits(
             ranked.ords,
             ranked.scores,
             first_position=offset,
             wanted=(*conditions, *(u.clause for u in query.understood)),
             sources=ranked.sources,
-            reasons=lambda _row, group: reasons_for_match(query, group),
-            highlights=lambda title: {"title": highlight(title, query)},
+            reasons=lambda _row, group: why(group),
+            highlights=highlighter(query),
         )
         return Slate(
             list_id="",

@@ -131,55 +131,70 @@ def reasons_for_match(
     query: Query, group: Group, *, rating: float | None = None, n_reviews: int = 0
 ) -> tuple[Reason, ...]:
     """Why a product answers a query: its words, then what was understood and the product has."""
-    reasons = []
-    words = _shared_words(query, group)
-    if words:
-        reasons.append(Reason("matches_query", words))
-    elif query.text.strip():
-        reasons.append(Reason("close_meaning", query.semantic_text.strip() or query.text.strip()))
-    for part in query.understood:
-        value = _held(part.kind, part.clause, group)
-        if part.kind == "price":
-            if _within_price(part.clause, group):
-                reasons.append(Reason("matches_price"))
-        elif value:
-            reasons.append(Reason(f"matches_{part.kind}", value))
-    lead = group.lead
-    if lead.price and lead.sale_price and lead.sale_price.amount < lead.price.amount:
-        reasons.append(Reason("on_sale"))
-    if rating is not None and rating >= WELL_REVIEWED and n_reviews >= MIN_REVIEWS:
-        reasons.append(Reason("well_reviewed", f"{rating:.1f}"))
-    if not reasons:
-        reasons.append(Reason("matches_category", leaf(lead.product_type)) if lead.product_type else Reason("new_here"))
-    return tuple(dict.fromkeys(reasons))[:3]
+    return MatchReasons(query)(group, rating, n_reviews)
 
 
-def _shared_words(query: Query, group: Group) -> str:
-    """The shopper's words that the product's title, brand, category or colours contain, as typed."""
-    lead = group.lead
-    text = _fold(f"{lead.title} {lead.brand} {lead.product_type} {' '.join(p.color for p in group.products)}")
-    have = _WORD.findall(text)
-    # A shared beginning of all but two letters stands for the stem: hoodie, hoodies.
-    shared = []
-    for word in _WORD.findall(query.corrected or query.text):
-        folded = _fold(word)
-        if _CJK.search(folded):
-            if folded in text:
+class MatchReasons:
+    """`reasons_for_match` for the many products of one answer: the query is read once."""
+
+    def __init__(self, query: Query) -> None:
+        self._understood = query.understood
+        typed = dict.fromkeys(_WORD.findall(query.corrected or query.text))
+        self._words = [(word, _fold(word), bool(_CJK.search(word))) for word in typed]
+        self._far = Reason("close_meaning", query.semantic_text.strip() or query.text.strip())
+        self._is_empty = not query.text.strip()
+
+    def __call__(self, group: Group, rating: float | None = None, n_reviews: int = 0) -> tuple[Reason, ...]:
+        reasons = []
+        words = self._shared_words(group)
+        if words:
+            reasons.append(Reason("matches_query", words))
+        elif not self._is_empty:
+            reasons.append(self._far)
+        for part in self._understood:
+            if part.kind == "price":
+                if _within_price(part.clause, group):
+                    reasons.append(Reason("matches_price"))
+            elif value := _held(part.kind, part.clause, group):
+                reasons.append(Reason(f"matches_{part.kind}", value))
+        lead = group.lead
+        if lead.price and lead.sale_price and lead.sale_price.amount < lead.price.amount:
+            reasons.append(Reason("on_sale"))
+        if rating is not None and rating >= WELL_REVIEWED and n_reviews >= MIN_REVIEWS:
+            reasons.append(Reason("well_reviewed", f"{rating:.1f}"))
+        if not reasons:
+            shelf = lead.product_type
+            reasons.append(Reason("matches_category", leaf(shelf)) if shelf else Reason("new_here"))
+        return tuple(dict.fromkeys(reasons))[:3]
+
+    def _shared_words(self, group: Group) -> str:
+        """The shopper's words that the product's title, brand, category or colours contain, as typed."""
+        if not self._words:
+            return ""
+        lead = group.lead
+        colors = {p.color for p in group.products} if len(group.products) > 1 else (lead.color,)
+        text = _fold(f"{lead.title} {lead.brand} {lead.product_type} {' '.join(colors)}")
+        have = set(_WORD.findall(text))
+        shared = []
+        for word, folded, is_chinese in self._words:
+            if folded in have or (is_chinese and folded in text) or (len(folded) > 3 and _has_form(folded, have)):
                 shared.append(word)
-        elif any(
-            h == folded or (len(folded) > 3 and abs(len(h) - len(folded)) <= 2 and _stem(h, folded)) for h in have
-        ):
-            shared.append(word)
-    return " ".join(dict.fromkeys(shared))
+        return " ".join(shared)
 
 
-def _stem(one: str, other: str) -> bool:
-    shorter = min(len(one), len(other))
-    return one[: shorter - 1] == other[: shorter - 1]
+def _has_form(word: str, have: set[str]) -> bool:
+    """Whether one of them begins as the word does up to the last two letters: hoodie, hoodies."""
+    first, n = word[:2], len(word)
+    for other in have:
+        if other[:2] == first and -2 <= len(other) - n <= 2:
+            shorter = min(len(other), n) - 1
+            if other[:shorter] == word[:shorter]:
+                return True
+    return False
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def _held(kind: str, clause: Clause, group: Group) -> str:

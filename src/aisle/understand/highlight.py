@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from aisle.types import Query
-from aisle.understand.text import stem, words
+from aisle.understand.text import is_han, spans, stem, words
 
 
 def highlight(title: str, query: Query) -> str:
     """HTML-escaped `title` with <em> around the query's words, in any form of them."""
+    return highlighter(query)(title)
+
+
+def highlighter(query: Query) -> Callable[[str], str]:
+    """`highlight` for the many titles of one answer: the query is read once."""
     stems: set[str] = set()
     runs: list[str] = []
     for term in query.terms:
@@ -20,20 +26,26 @@ def highlight(title: str, query: Query) -> str:
                 else:
                     stems.update(stem(part) for part in (word.text, *word.text.split("-")) if part)
     if not stems and not runs:
-        return escape(title)
-    marks: list[tuple[int, int]] = []
-    for word in words(title):
-        if word.is_han:
-            marks += _chinese(word.text, word.start, runs)
-        elif word.stem in stems:
-            marks.append((word.start, word.end))
-        else:
-            marks += _parts(word.text, word.start, title, stems)
-    parts, last = [], 0
-    for start, end in marks:
-        parts += [escape(title[last:start]), "<em>", escape(title[start:end]), "</em>"]
-        last = end
-    return "".join((*parts, escape(title[last:])))
+        return escape
+
+    def marked(title: str) -> str:
+        marks: list[tuple[int, int]] = []
+        for start, end, word in spans(title):
+            if stem(word) in stems:
+                marks.append((start, end))
+            elif runs and is_han(word):
+                marks += _chinese(word, start, runs)
+            elif "-" in word:
+                marks += _parts(word, start, title, stems)
+        if not marks:
+            return escape(title)
+        parts, last = [], 0
+        for start, end in marks:
+            parts += [escape(title[last:start]), "<em>", escape(title[start:end]), "</em>"]
+            last = end
+        return "".join((*parts, escape(title[last:])))
+
+    return marked
 
 
 def _parts(word: str, start: int, title: str, stems: set[str]) -> list[tuple[int, int]]:

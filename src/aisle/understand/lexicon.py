@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from aisle.errors import AisleError
 from aisle.ports import LexicalIndex
-from aisle.types import NOTHING
+from aisle.types import NOTHING, Query
 from aisle.understand.spelling import Speller
 from aisle.understand.text import key, words
 
@@ -58,6 +58,7 @@ class Lexicon:
     words: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     frequency: Callable[[str], int] = field(default=lambda word: 0)
     speller: Speller = field(default_factory=lambda: Speller({}))
+    has_prices: bool = True
 
     @classmethod
     def empty(cls) -> Lexicon:
@@ -97,6 +98,7 @@ class Lexicon:
             words=known,
             frequency=index.document_frequency,
             speller=Speller(known),
+            has_prices="price" in index.search(Query(""), facets=("price",), top_k=1).facet_stats,
         )
 
     def knows(self, word: str) -> bool:

@@ -125,7 +125,9 @@ class _Reading:
     def _prices(self, prices: list[PriceLimit]) -> None:
         for p in prices:
             clause = Clause("price", low=p.low, high=p.high)
-            self.understood.append(Understood("price", self.text[p.start : p.end].strip(), clause, 1.0, hard=True))
+            self.understood.append(
+                Understood("price", self.text[p.start : p.end].strip(), clause, 1.0, hard=self.lexicon.has_prices)
+            )
 
     def _sizes(self, spoken: list[Word]) -> None:
         sizes = self.lexicon.sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,7 +26,12 @@ class Word:
 
     @property
     def is_han(self) -> bool:
-        return bool(_HAN.match(self.text))
+        return is_han(self.text)
+
+
+def is_han(word: str) -> bool:
+    """Whether a word of `spans` or `words` is a run of Chinese."""
+    return bool(_HAN.match(word))
 
 
 def normalise(text: str, max_chars: int) -> str:
@@ -38,13 +44,17 @@ def normalise(text: str, max_chars: int) -> str:
 
 def words(text: str) -> list[Word]:
     """Runs of letters and digits; hyphens and apostrophes inside stay, a run of Chinese is one word."""
-    found = []
+    return [Word(word, start, end, stem(word)) for start, end, word in spans(text)]
+
+
+def spans(text: str) -> Iterator[tuple[int, int, str]]:
+    """Start, end and lower-case form of each word."""
     for match in _WORDS.finditer(text):
-        word = match[0].lower().replace("’", "'")
-        word = word.removesuffix("'s").replace("'", "")
+        word = match[0].lower()
+        if "'" in word or "’" in word:
+            word = word.replace("’", "'").removesuffix("'s").replace("'", "")
         if word:
-            found.append(Word(word, match.start(), match.end(), stem(word)))
-    return found
+            yield match.start(), match.end(), word
 
 
 def key(text: str) -> str:
