@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
 
+from aisle.errors import InvalidRequest
 from aisle.settings import Settings
 from aisle.web.limits import Workers
 from aisle.web.metrics import Metrics
 from aisle.web.models import Problem
+from aisle.web.problems import describe
 from aisle.web.security import Gate
 
 if TYPE_CHECKING:
     from aisle.shop import Shop
 
+M = TypeVar("M", bound=BaseModel)
 LANGUAGES = ("en", "zh")
 
 _PROBLEMS = {
@@ -74,3 +79,47 @@ def json_body(model: type[BaseModel] | Any, *, or_more: bool = False) -> dict[st
         batch = name.replace("Body", "Batch")
         schema = {"anyOf": [schema, {"type": "array", "items": schema}, {"$ref": f"#/components/schemas/{batch}"}]}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def query_string(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI of query parameters that the route reads itself."""
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": schema.get("description", ""),
+                "schema": {k: v for k, v in schema.items() if k != "description"},
+            }
+            for name, schema in model.model_json_schema()["properties"].items()
+        ]
+    }
+
+
+def read_query(request: Request, model: type[M]) -> M:
+    """The query parameters as a model; one that may be repeated gathers its values. Raises InvalidRequest (422)."""
+    repeatable = _repeatable(model)
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in repeatable:
+            given.setdefault(name, []).append(value)
+        else:
+            given[name] = value
+    return validated(model, given)
+
+
+@cache
+def _repeatable(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(n for n, f in model.model_fields.items() if get_origin(f.annotation) is list)
+
+
+def validated(model: type[M], given: Any) -> M:
+    """What a caller gave as a model. Raises InvalidRequest (422) naming the first wrong field."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        field, detail = describe(error.errors(include_url=False, include_input=False))
+        refusal = InvalidRequest(detail, field=field)
+        refusal.status = 422
+        raise refusal from None

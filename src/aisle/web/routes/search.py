@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import ValidationError
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from aisle.errors import InvalidRequest
 from aisle.web.algolia import filter_text
-from aisle.web.edge import Edge, described, json_body, keyed
+from aisle.web.edge import Edge, described, json_body, keyed, query_string, read_query, validated
 from aisle.web.limits import read_json
 from aisle.web.models import (
     RecommendAnswer,
@@ -23,16 +23,25 @@ from aisle.web.models import (
     SuggestParams,
     Surface,
 )
-from aisle.web.problems import describe
 from aisle.web.serialise import answer, dump, recommend_answer, search_answer, suggest_answer
+
+Asked = TypeVar("Asked", bound=BaseModel)
 
 _SEEDED = ("similar", "together", "viewed")
 
 
 def search_router(edge: Edge) -> APIRouter:
-    """Search, suggestions and recommendations; they need the scope `search`."""
-    router = APIRouter(dependencies=[Depends(edge.gate.needs("search"))], tags=["shoppers"])
+    """Search, suggestions and recommendations; they need the scope `search`.
+
+    The routes admit and read their parameters themselves: the framework's
+    resolving of dependencies would take longer than all else HTTP adds.
+    """
+    router = APIRouter(tags=["shoppers"])
     shop = edge.shop
+
+    def asked_by(request: Request, model: type[Asked]) -> Asked:
+        edge.gate.admit(request.scope, "search")
+        return read_query(request, model)
 
     async def searched(params: SearchParams) -> Response:
         asked = _checked(params, edge)
@@ -46,10 +55,12 @@ def search_router(edge: Edge) -> APIRouter:
 
         return Response(await edge.workers.run(work), media_type="application/json")
 
-    @router.get("/v1/search", responses=described(SearchAnswer), openapi_extra=keyed("search"))
-    async def search(params: Annotated[SearchParams, Query()]) -> Response:
+    @router.get(
+        "/v1/search", responses=described(SearchAnswer), openapi_extra={**keyed("search"), **query_string(SearchParams)}
+    )
+    async def search(request: Request) -> Response:
         """Find products by words and meaning."""
-        return await searched(params)
+        return await searched(asked_by(request, SearchParams))
 
     @router.post(
         "/v1/search",
@@ -58,30 +69,33 @@ def search_router(edge: Edge) -> APIRouter:
     )
     async def search_by_post(request: Request) -> Response:
         """Find products; the parameters as a JSON body."""
-        body = await read_json(request)
-        try:
-            params = SearchBody.model_validate(body)
-        except ValidationError as error:
-            field, detail = describe(error.errors(include_url=False, include_input=False))
-            refusal = InvalidRequest(detail, field=field)
-            refusal.status = 422
-            raise refusal from None
-        return await searched(params)
+        edge.gate.admit(request.scope, "search")
+        return await searched(validated(SearchBody, await read_json(request)))
 
-    @router.get("/v1/suggest", responses=described(SuggestAnswer), openapi_extra=keyed("search"))
-    async def suggest(params: Annotated[SuggestParams, Query()]) -> Response:
+    @router.get(
+        "/v1/suggest",
+        responses=described(SuggestAnswer),
+        openapi_extra={**keyed("search"), **query_string(SuggestParams)},
+    )
+    async def suggest(request: Request) -> Response:
         """Complete what is being typed, typing errors and all."""
+        params = asked_by(request, SuggestParams)
         started = time.perf_counter()
         # Under a millisecond of work: handing it to a thread would cost more than it frees.
         found = shop.suggest(edge.query(params.query), visitor_id=params.visitor_id, top_k=params.top_k)
         return answer(suggest_answer(found, (time.perf_counter() - started) * 1000))
 
-    @router.get("/v1/recommend/{surface}", responses=described(RecommendAnswer), openapi_extra=keyed("search"))
-    async def recommend(surface: Surface, params: Annotated[RecommendParams, Query()]) -> Response:
+    @router.get(
+        "/v1/recommend/{surface}",
+        responses=described(RecommendAnswer),
+        openapi_extra={**keyed("search"), **query_string(RecommendParams)},
+    )
+    async def recommend(surface: Surface, request: Request) -> Response:
         """A list for a place in the shop.
 
         `similar`, `together` and `viewed` start from `item_id`; unknown ids give what is popular.
         """
+        params = asked_by(request, RecommendParams)
         if surface in _SEEDED and not params.item_id:
             raise InvalidRequest(f"{surface} starts from a product: give item_id", field="item_id")
         language = edge.language(params.language)
