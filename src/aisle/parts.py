@@ -8,36 +8,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
-from aisle.index.columns import Columns
-from aisle.index.followers import Calls, DenseFollower, Follower, LexicalFollower
-from aisle.index.snapshots import IndexFolder
+from aisle.holdings import Doors, Indexes, Stores
+from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.training import COVISITATION
 from aisle.learn.trending import TrendingCounts
 from aisle.ports import (
-    CatalogStore,
-    ContentStore,
-    EventLog,
     LexicalIndex,
-    ModelStore,
     Recommender,
-    SlateLog,
-    StateStore,
-    TextEncoder,
 )
-from aisle.protect.keys import Keyring
-from aisle.protect.passwords import AdminPassword
 from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.for_you import ForYou
@@ -56,50 +46,6 @@ log = logging.getLogger("aisle")
 
 _SUGGESTIONS_EVERY_S = 900.0
 """Seconds between looks at what shoppers have searched for."""
-
-
-class Overview(Protocol):
-    """What happened, counted for the shopkeeper."""
-
-    def overview(self, days: int, now_ms: int) -> dict[str, Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything durable."""
-
-    catalog: CatalogStore
-    events: EventLog
-    slates: SlateLog
-    content: ContentStore
-    state: StateStore
-    models: ModelStore
-    overview: Overview
-    close: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """Who may come in."""
-
-    keys: Keyring
-    password: AdminPassword
-    secret: bytes
-
-
-@dataclass(slots=True)
-class Indexes:
-    """The indexes and how to make them: `open_lexical` may be asked again after a switch."""
-
-    folder: IndexFolder
-    open_lexical: Callable[[Path, bool], LexicalIndex]
-    lexical: LexicalIndex
-    columns: Columns
-    dense: DenseFollower | None
-    encoder: TextEncoder | None
-    missing: str = ""
-    version: Path | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 class Parts:
@@ -134,6 +80,9 @@ class Parts:
             on_change=self._catalogue_changed,
             poll_s=poll_s,
         )
+        self._n_importing = 0
+        if indexes.dense is not None:
+            indexes.dense.hold = self._words_first
         self.retriever = self._new_retriever()
         self._covisitation_version = ""
         self._together: Mapping[str, np.ndarray] | None = None
@@ -348,6 +297,20 @@ class Parts:
             folder.release()
             raise
         return claimed
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """While a feed is read: its products become searchable by words at once, by meaning afterwards."""
+        self._n_importing += 1
+        try:
+            yield
+        finally:
+            self._n_importing -= 1
+            self.nudge()
+
+    def _words_first(self) -> bool:
+        behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
+        return self._n_importing > 0 or behind
 
     def _facts(self) -> Any:
         return self.columns.facts

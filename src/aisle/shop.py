@@ -283,7 +283,6 @@ class Shop:
         return found
 
     def similar(self, item_id: str, *, visitor_id: str = "", top_k: int = 12) -> Slate:
-        """Products like this one."""
         return self.recommend("similar", visitor_id=visitor_id, item_ids=[item_id], top_k=top_k)
 
     def together(self, item_ids: Sequence[str], *, visitor_id: str = "", top_k: int = 12) -> Slate:
@@ -342,9 +341,9 @@ class Shop:
         `mapping` reads our field from their column, `{"title": "name"}`.
         Raises IntakeError, having changed nothing, when the file cannot be read.
         """
-        return self._importer().products(
-            Path(source), mapping=mapping, full=full, progress=progress, on_batch=self._parts.nudge
-        )
+        importer, nudge = self._importer(), self._parts.nudge
+        with self._parts.importing():
+            return importer.products(Path(source), mapping=mapping, full=full, progress=progress, on_batch=nudge)
 
     def import_events(
         self,

@@ -23,10 +23,11 @@ from aisle.adapters.sqlite.state import SqliteStateStore
 from aisle.adapters.sqlite.vectors import SqliteVectorStore
 from aisle.adapters.tantivy.lexical_index import TantivyLexicalIndex
 from aisle.errors import ModelDamaged, ModelError, ShopBusy, ShopError, ShopNotFound, StorageError
+from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
-from aisle.parts import Doors, Indexes, Parts, Stores
+from aisle.parts import Parts
 from aisle.ports import LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword

@@ -159,7 +159,9 @@ class LexicalFollower(Follower):
 class DenseFollower(Follower):
     """Keeps the dense index at the catalogue's `seq`; only the owner encodes.
 
-    `embed` is slow for new text, so `batch` bounds how long a stop waits.
+    `embed` is slow for new text, so `batch` bounds how long a stop waits. While
+    `hold()` is true nothing is done: encoding takes every core, and products
+    should be found by their words first.
     """
 
     name = "dense"
@@ -183,6 +185,7 @@ class DenseFollower(Follower):
         self.seq = self._saved_seq = seq
         self._saved_at = time.monotonic()
         self._waiting: dict[int, Group] = {}
+        self.hold: Callable[[], bool] = lambda: False
         self.version = 0
 
     @property
@@ -191,6 +194,8 @@ class DenseFollower(Follower):
         return len(self._waiting)
 
     def step(self) -> bool:
+        if self.hold():
+            return False
         groups = self._catalog.changed(self.seq, self._batch)
         if groups:
             self._take(groups)

@@ -1,0 +1,67 @@
+"""What the composition root hands over: stores, doors, indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from aisle.index.columns import Columns
+from aisle.index.followers import DenseFollower
+from aisle.index.snapshots import IndexFolder
+from aisle.ports import (
+    CatalogStore,
+    ContentStore,
+    EventLog,
+    LexicalIndex,
+    ModelStore,
+    SlateLog,
+    StateStore,
+    TextEncoder,
+)
+from aisle.protect.keys import Keyring
+from aisle.protect.passwords import AdminPassword
+
+
+class Overview(Protocol):
+    """What happened, counted for the shopkeeper."""
+
+    def overview(self, days: int, now_ms: int) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything durable."""
+
+    catalog: CatalogStore
+    events: EventLog
+    slates: SlateLog
+    content: ContentStore
+    state: StateStore
+    models: ModelStore
+    overview: Overview
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Who may come in."""
+
+    keys: Keyring
+    password: AdminPassword
+    secret: bytes
+
+
+@dataclass(slots=True)
+class Indexes:
+    """The indexes and how to make them: `open_lexical` may be asked again after a switch."""
+
+    folder: IndexFolder
+    open_lexical: Callable[[Path, bool], LexicalIndex]
+    lexical: LexicalIndex
+    columns: Columns
+    dense: DenseFollower | None
+    encoder: TextEncoder | None
+    missing: str = ""
+    version: Path | None = None
