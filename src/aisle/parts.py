@@ -44,6 +44,8 @@ from aisle.understand.query import Understander
 
 log = logging.getLogger("aisle")
 
+_WORDS_PATIENCE_S = 5.0
+"""Seconds that the reading of the catalogue's words waits for an import to end."""
 _SUGGESTIONS_EVERY_S = 900.0
 """Seconds between looks at what shoppers have searched for."""
 
@@ -65,6 +67,7 @@ class Parts:
         self.suggester = Suggester()
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
+        self._words_due = -_WORDS_PATIENCE_S
         self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
@@ -382,13 +385,18 @@ class Parts:
 
     def _follow_words(self) -> bool:
         """The catalogue's words for understanding, and what may be suggested."""
-        if self._words_changed.is_set():
+        if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
+            return False
+        if self._words_changed.is_set() and time.monotonic() >= self._words_due:
+            started = time.monotonic()
             self._words_changed.clear()
             if self._categories is not None:
                 self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )
+            # A twentieth of one core at most, however often products change.
+            self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
         due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
         if self.suggester.stale or due:
             self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
