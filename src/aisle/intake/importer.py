@@ -151,9 +151,11 @@ class _Rows:
             if good:
                 yield good
             if self._progress is not None:
-                self._progress(self._kind, self.n_read, 0)
+                self._progress(f"importing {self._kind}", self.n_read, 0)
 
     def summary(self, **counts: Any) -> ImportSummary:
+        if self._progress is not None:
+            self._progress(f"importing {self._kind}", self.n_read, self.n_read)
         done = ImportSummary(kind=self._kind, n_read=self.n_read, n_rejected=self.n_rejected)
         return replace(
             done,
