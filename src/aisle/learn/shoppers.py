@@ -164,10 +164,21 @@ class ShopperStates:
             state.marks = {}
         if stamp > state.marks.get(key, -1):
             state.marks[key] = stamp
-        if len(state.marks) > self._limit * MARKS_PER_EVENT:
+        if len(state.marks) > 2 * self._limit * MARKS_PER_EVENT:
+            self._prune(state)
+
+    def _prune(self, state: _State) -> None:
+        """Forget all but the newest marks.
+
+        Late, since finding the oldest looks at all of them; whoever reads the
+        marks prunes first, so how late does not show.
+        """
+        most = self._limit * MARKS_PER_EVENT
+        if state.marks is not None and len(state.marks) > most:
+            marks = state.marks
             # By item id, not by index: indexes depend on the order in which events came.
-            oldest = min(state.marks, key=lambda k: (state.marks[k] >> 2, self._items[k >> 2], k & 3))  # type: ignore[index]
-            del state.marks[oldest]
+            newest = sorted(marks, key=lambda k: (marks[k] >> 2, self._items[k >> 2], k & 3))[-most:]
+            state.marks = {k: marks[k] for k in newest}
 
     @staticmethod
     def _add_query(state: _State, entry: tuple[int, int, str]) -> None:
@@ -198,6 +209,7 @@ class ShopperStates:
             return shopper
 
     def _build(self, visitor_id: str, state: _State, now_ms: int) -> tuple[int, Shopper]:
+        self._prune(state)
         marked: tuple[list[tuple[int, int]], ...] = ([], [], [])
         for key, stamp in (state.marks or {}).items():
             if stamp & 1:
@@ -277,6 +289,8 @@ class ShopperStates:
         with self._lock:
             visitors = sorted(self._states)
             states = [self._states[v] for v in visitors]
+            for state in states:
+                self._prune(state)
             rows = np.frombuffer(b"".join(s.rows for s in states), _ROW_TYPE).copy()
             marks = [
                 [(k >> 2, k & 3, t & 3, t >> 66, t >> 2 & _MASK64) for k, t in (s.marks or {}).items()] for s in states

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,15 @@ _PRAGMAS = (
 )
 
 
+@dataclass(slots=True, eq=False)
+class _Reader:
+    """A thread's own connection. The lock is against closing it under a query, which SQLite answers with a crash."""
+
+    connection: sqlite3.Connection
+    thread: weakref.ref[threading.Thread]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
 class Database:
     """The shop's `aisle.db`.
 
@@ -46,7 +56,7 @@ class Database:
         self._busy_s = busy_s
         self._engine = create_engine("sqlite+pysqlite://", creator=self._driver, poolclass=NullPool)
         self._here = threading.local()
-        self._readers: list[tuple[weakref.ref[threading.Thread], sqlite3.Connection]] = []
+        self._readers: list[_Reader] = []
         self._lock = threading.Lock()
         self._closed = False
         try:
@@ -105,18 +115,17 @@ class Database:
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, on this thread's own read-only connection, as of now."""
+        reader = self._reader()
         try:
-            return self._reader().execute(sql, parameters).fetchall()
+            with reader.lock:
+                return reader.connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise explained(error) from error
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """The first column of the first row; None when there is none."""
-        try:
-            row = self._reader().execute(sql, parameters).fetchone()
-        except sqlite3.Error as error:
-            raise explained(error) from error
-        return row[0] if row else None
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
     # ------------------------------------------------------------------- life
 
@@ -126,8 +135,9 @@ class Database:
         with self._lock:
             self._closed = True
             readers, self._readers = self._readers, []
-        for _, connection in readers:
-            connection.close()
+        for reader in readers:
+            with reader.lock:
+                reader.connection.close()
         self._engine.dispose()
 
     def __enter__(self) -> Database:
@@ -161,27 +171,27 @@ class Database:
             raise
         return connection
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
-        if connection is None or self._closed:
-            connection = self._open_reader()
-            self._here.connection = connection
-        return connection
+    def _reader(self) -> _Reader:
+        reader: _Reader | None = getattr(self._here, "reader", None)
+        if reader is None or self._closed:
+            reader = self._here.reader = self._open_reader()
+        return reader
 
-    def _open_reader(self) -> sqlite3.Connection:
+    def _open_reader(self) -> _Reader:
         with self._lock:
             if self._closed:
                 raise StorageError("the shop is closed: open it again")
-            ended = [(ref, old) for ref, old in self._readers if (thread := ref()) is None or not thread.is_alive()]
-            for pair in ended:
-                self._readers.remove(pair)
-                pair[1].close()
+            ended = [r for r in self._readers if (thread := r.thread()) is None or not thread.is_alive()]
+            for old in ended:
+                self._readers.remove(old)
+                old.connection.close()
             connection = self._driver()
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA cache_size = -8000")
-            self._readers.append((weakref.ref(threading.current_thread()), connection))
-            return connection
+            reader = _Reader(connection, weakref.ref(threading.current_thread()))
+            self._readers.append(reader)
+            return reader
 
     def _prepare(self) -> None:
         """Bring the schema to this version; cheap when it is there already."""
