@@ -90,13 +90,14 @@ class _Bars:
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> Callable[[str, int, int], None]:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if not self._tasks:
+            self._progress.start()
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=total or None)
         self._progress.update(self._tasks[stage], completed=done, total=total or None)
@@ -196,11 +197,14 @@ def train(folder: Folder, as_json: Json = False) -> None:
     if as_json:
         _print_json([_fields(v) for v in versions])
         return
+    if not versions:
+        _console().print("There are no events to learn from yet: import some with --events, or serve the shop.")
+        return
     from rich.table import Table
 
     table = Table("model", "version", "serves", "measured", "note")
     for v in versions:
-        measured = "  ".join(f"{k} {x:.4g}" for k, x in v.metrics.items())
+        measured = "\n".join(f"{k.replace('_', ' ')} {x:.4g}" for k, x in v.metrics.items())
         table.add_row(v.name, v.version, "yes" if v.active else "no", measured, v.note)
     _console().print(table)
 
@@ -232,7 +236,7 @@ def search(
     """Search as a shopper would."""
     with _open(folder) as shop:
         slate = shop.search(query, visitor_id=visitor, filters=filters, sort=sort, page=page, hits_per_page=top_k)
-    _print_slate(slate, as_json)
+        _print_slate(slate, shop.settings.shop.language, as_json)
 
 
 @app.command()
@@ -248,7 +252,7 @@ def recommend(
     """Recommend for a surface: home, similar, together, viewed, trending, cart."""
     with _open(folder) as shop:
         slate = shop.recommend(surface, visitor_id=visitor, item_ids=item or (), product_type=category, top_k=top_k)
-    _print_slate(slate, as_json)
+        _print_slate(slate, shop.settings.shop.language, as_json)
 
 
 @app.command()
@@ -388,29 +392,33 @@ def _fields(value: Any) -> dict[str, Any]:
     return fields
 
 
-def _print_slate(slate: Slate, as_json: bool) -> None:
+def _print_slate(slate: Slate, language: str, as_json: bool) -> None:
     from aisle.explain.reasons import sentence
 
     if as_json:
         from aisle.web.serialise import slate_json
 
-        _print_json(slate_json(slate, "en"))
+        _print_json(slate_json(slate, language))
         return
     from rich.table import Table
 
     table = Table("", "item", "title", "price", "score", "why")
     for hit in slate.hits:
         price = str(hit.sale_price or hit.price or "")
-        why = "; ".join(sentence(r, "en") for r in hit.reasons)
+        why = "; ".join(sentence(r, language) for r in hit.reasons)
         table.add_row(
             str(hit.position + 1), _escape(hit.item_id), _escape(hit.title), price, f"{hit.score:.3f}", _escape(why)
         )
     out = _console()
     if slate.query is not None:
+        if slate.query.corrected:
+            out.print(f"showing results for: {_escape(slate.query.corrected)}", highlight=False)
         for u in slate.query.understood:
-            out.print(f"understood {u.kind}: {_escape(u.text)}", highlight=False)
+            how = "" if u.hard else " (a wish, not a condition)"
+            out.print(f"understood {u.kind}: {_escape(u.text)}{how}", highlight=False)
     out.print(table if slate.hits else "Nothing was found.")
-    out.print(f"{slate.n_hits:,} in all, {slate.took_ms:.1f} ms", highlight=False)
+    of = f"{slate.n_hits:,} in all, " if slate.query is not None else ""
+    out.print(f"{of}{slate.took_ms:.1f} ms", highlight=False)
 
 
 if __name__ == "__main__":

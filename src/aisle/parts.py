@@ -18,6 +18,7 @@ import numpy as np
 from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
+from aisle.index.documents import group_title
 from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
@@ -37,8 +38,8 @@ from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
-from aisle.slate import HitMaker, group_title
-from aisle.types import Group, Ords, Scores, Vectors, now_ms
+from aisle.slate import HitMaker
+from aisle.types import Clause, Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
 
@@ -320,6 +321,11 @@ class Parts:
 
     def ord_of(self, item_id: str) -> int:
         return self.columns.facts.ord_of.get(item_id, -1)
+
+    def group_clause(self, item_id: str) -> Clause:
+        """The condition that only the group of a known item meets."""
+        (group,) = self.stores.catalog.groups([self.ord_of(item_id)])
+        return Clause("group_id", (group.group_id if group else item_id,))
 
     def _new_folds(self) -> dict[str, Any]:
         recommend = self.settings.recommend

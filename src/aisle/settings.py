@@ -7,7 +7,10 @@ in its description; `docs/settings.md` is checked against them by a test.
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from aisle.errors import SettingsError
+
+_PREFIX = "AISLE_"
+_OTHER_VARIABLES = frozenset({"AISLE_CACHE_DIR", "AISLE_DATA", "AISLE_TEST_KILLS"})
+"""Where exported encoders are kept, where benchmarks find data, how hard tests try: no shop's settings."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -145,10 +152,29 @@ class Settings(BaseSettings):
                 values = tomllib.loads(file.read_text("utf-8"))
             except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
                 raise SettingsError(f"{file}: {error}") from error
+        return cls.checked(values, str(file))
+
+    @classmethod
+    def checked(cls, values: dict[str, Any], source: str) -> Settings:
+        """The settings of `values` under AISLE_* variables. Raises SettingsError naming each wrong one."""
+        known = {f"{_PREFIX}{s}__{n}".upper() for s, f in cls.model_fields.items() for n in _fields_of(f.annotation)}
+        for name in os.environ:
+            if name.startswith(_PREFIX) and name not in known and name not in _OTHER_VARIABLES:
+                near = get_close_matches(name, sorted(known), 1, 0.6)
+                hint = f"; did you mean {near[0]}?" if near else ", see docs/settings.md"
+                raise SettingsError(f"{name}: there is no such setting{hint}")
         try:
             return cls(**values)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)
-            )
-            raise SettingsError(f"{file}: {faults}") from None
+            faults = []
+            for fault in error.errors(include_url=False):
+                name = ".".join(str(part) for part in fault["loc"])
+                told = "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+                variable = f"{_PREFIX}{'__'.join(str(part) for part in fault['loc'])}".upper()
+                faults.append(f"{variable if variable in os.environ else name}: {told}")
+            raise SettingsError(f"{source}: {'; '.join(faults)}") from None
+
+
+def _fields_of(section: Any) -> Iterable[str]:
+    """The names of a section's settings."""
+    return tuple(section.model_fields)

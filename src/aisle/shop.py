@@ -35,6 +35,7 @@ from aisle.types import (
     Page,
     Product,
     Promotion,
+    Query,
     Slate,
     Suggestion,
     now_ms,
@@ -152,11 +153,12 @@ class Shop:
         )
         query = without(parts.understander.understand(text), ignore)
         found = retrieve(query)
-        for milder in relax(query) if found.n_hits == 0 else ():
-            # A guess must never empty the page: what was understood becomes a wish.
-            query, found = milder, retrieve(milder)
+        for milder in relax(query):
             if found.n_hits:
-                break
+                break  # a guess must never empty the page: else what was understood becomes a wish
+            query, found = milder, retrieve(milder)
+        if found.n_hits == 0 and parts.ord_of(text.strip()) >= 0:  # a product's own id, as its seller types it
+            found = retrieve(Query(""), filters=(*conditions, parts.group_clause(text.strip())))
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
@@ -177,7 +179,7 @@ class Shop:
             beyond=beyond,
             in_order=sort != "relevance",
         )
-        why = MatchReasons(query)
+        why = MatchReasons(query, by_meaning=found.vector is not None)
         hits = parts.hits.hits(
             ranked.ords,
             ranked.scores,
@@ -286,7 +288,6 @@ class Shop:
         return self.recommend("similar", visitor_id=visitor_id, item_ids=[item_id], top_k=top_k)
 
     def together(self, item_ids: Sequence[str], *, visitor_id: str = "", top_k: int = 12) -> Slate:
-        """Products often bought with these."""
         return self.recommend("together", visitor_id=visitor_id, item_ids=item_ids, top_k=top_k)
 
     def trending(self, product_type: str = "", *, visitor_id: str = "", top_k: int = 12) -> Slate:
@@ -315,10 +316,7 @@ class Shop:
         return self.record_async(events).result()
 
     def record_async(self, events: Sequence[Event]) -> Future[list[Ack]]:
-        """A future that resolves once the events are durable and the next answer knows them.
-
-        Raises StorageError through the future.
-        """
+        """A future that resolves once the events are durable and the next answer knows them (or with StorageError)."""
         return self._parts.replay.record(events)
 
     def recent_events(self, limit: int = 100, *, after_seq: int = 0) -> list[LoggedEvent]:
@@ -411,7 +409,6 @@ class Shop:
         return self._parts.stores.content.pages()
 
     def models(self) -> list[ModelVersion]:
-        """Every version of every model that is kept."""
         return self._parts.stores.models.versions()
 
     def health(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def create_shop(
     """
     if (path / DATABASE_FILE).exists():
         raise ShopError(f"{path} is a shop already; open it, or choose another folder")
-    Settings(shop={"name": name, "currency": currency, "language": language})
+    Settings.checked({"shop": {"name": name, "currency": currency, "language": language}}, "aisle init")
     _make_folder(path)
     settings_file = path / SETTINGS_FILE
     if not settings_file.exists():

@@ -137,19 +137,20 @@ def reasons_for_match(
 class MatchReasons:
     """`reasons_for_match` for the many products of one answer: the query is read once."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Query, *, by_meaning: bool = True) -> None:
+        """`by_meaning`: whether meaning took part, so that a product without the words is near in meaning."""
         self._understood = query.understood
         typed = dict.fromkeys(_WORD.findall(query.corrected or query.text))
         self._words = [(word, _fold(word), bool(_CJK.search(word))) for word in typed]
         self._far = Reason("close_meaning", query.semantic_text.strip() or query.text.strip())
-        self._is_empty = not query.text.strip()
+        self._is_near = by_meaning and bool(query.text.strip())
 
     def __call__(self, group: Group, rating: float | None = None, n_reviews: int = 0) -> tuple[Reason, ...]:
         reasons = []
         words = self._shared_words(group)
         if words:
             reasons.append(Reason("matches_query", words))
-        elif not self._is_empty:
+        elif self._is_near:
             reasons.append(self._far)
         for part in self._understood:
             if part.kind == "price":

@@ -30,6 +30,8 @@ def read_pages(source: Path) -> Iterator[Page | Reject]:
     """
     source = Path(source)
     if source.is_file():
+        if source.suffix.lower() not in _SUFFIXES:
+            raise IntakeError(f"{source}: a help page is a .txt, .md or .html file")
         return _pages(source.parent, [source])
     if not source.is_dir():
         raise IntakeError(f"{source}: no such folder; give a folder of .txt, .md or .html files")

@@ -40,6 +40,8 @@ def train_all(
     )
     good = earns_its_place(metrics)
     note = "" if good else "not promoted: it does not beat popularity on held-out traffic by more than chance"
+    if not any(metrics.get(f"{relation}_cases") for relation in ("viewed", "bought")):
+        note = "not promoted: too few events to measure it"
     version = models.create(
         COVISITATION,
         earning(arrays, metrics),

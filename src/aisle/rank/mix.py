@@ -14,7 +14,7 @@ from aisle.types import Candidates, Ords, Scores
 Relation: TypeAlias = Literal["", "viewed", "cart", "bought"]
 
 SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
-    "home": {"for_you": 1.0, "trending": 0.15, "newest": 1e-6},
+    "home": {"for_you": 1.0, "trending": 0.15, "trending_category": 0.05, "newest": 1e-6},
     "similar": {"similar": 1.0, "viewed": 0.3, "trending_category": 1e-2, "trending": 1e-4, "newest": 1e-6},
     "together": {
         "bought": 1.0,

@@ -12,6 +12,10 @@ from aisle.ports import CatalogueFacts, Shopper
 from aisle.types import Candidates, Ords, Scores
 
 
+MAX_RECENT: Final = 3
+"""Products seen last whose categories stand for the shopper's interest."""
+
+
 class Trending:
     """Popular products, best first; `popular` gives ords and scores as a fold counts them."""
 
@@ -41,12 +45,13 @@ class TrendingCategory:
         self._popular, self._facts, self._product_type = popular, facts, product_type
 
     def recommend(self, shopper: Shopper, seeds: Ords, top_k: int) -> Candidates:
-        """Of `product_type` and all below it; else of the seeds' own categories; else nothing."""
+        """Of `product_type` and all below it; else of the seeds' own categories, or of what was seen last."""
         facts = self._facts()
         if self._product_type:
             codes = within(self._product_type, facts)
         else:
-            here = seeds[(seeds >= 0) & (seeds < len(facts.category))]
+            near = seeds if len(seeds) else shopper.recent[:MAX_RECENT]
+            here = near[(near >= 0) & (near < len(facts.category))]
             codes = np.unique(facts.category[here])
             codes = codes[codes >= 0]
         if not len(codes):
@@ -55,7 +60,7 @@ class TrendingCategory:
         ords, scores = _known(ords, scores, facts)
         inside = np.isin(facts.category[ords], codes)
         found = _best(self.name, ords[inside], scores[inside], seeds, top_k)
-        if len(found) >= top_k or not self._product_type:
+        if len(found) >= top_k:
             return found
         return _with_quiet(found, codes, facts, seeds, top_k)
 

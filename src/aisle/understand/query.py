@@ -22,6 +22,7 @@ from aisle.understand.wordlists import (
     GENDERS,
     GENDERS_AFTER_FOR,
     NEAR_COLORS,
+    NEGATIONS,
     SAME_COLORS,
     SPELLINGS,
     STOP_WORDS,
@@ -99,6 +100,7 @@ class _Reading:
         spoken = [w for w in words(self.text) if not any(p.start <= w.start < p.end for p in prices)]
         if any(w.is_han for w in spoken):
             spoken = self._chinese(spoken)
+        spoken = self._affirmed(spoken)
         self._sizes(spoken)
         self._genders(spoken)
         self._colors(spoken)
@@ -110,6 +112,18 @@ class _Reading:
         return Query(self.text, language, terms, semantic, tuple(self.understood), corrected)
 
     # -------------------------------------------------------------- conditions
+
+    def _affirmed(self, spoken: list[Word]) -> list[Word]:
+        """Without the words after not, without, except, or a minus: what is not wanted must not be asked for."""
+        kept: list[Word] = []
+        for i, word in enumerate(spoken):
+            before = spoken[i - 1].text if i else ""
+            minus = word.start > 0 and self.text[word.start - 1] == "-" and self.text[: word.start - 1].endswith(" ")
+            if word.text in NEGATIONS or (i and before in NEGATIONS) or minus:
+                self.gone.add(word.start)
+            else:
+                kept.append(word)
+        return kept or spoken
 
     def _add(self, understood: Understood) -> None:
         same = (understood.kind, understood.clause.field)

@@ -7,10 +7,13 @@ STOP_WORDS = frozenset(
         "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find", "for",
         "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its", "like", "looking",
         "me", "my", "need", "of", "on", "or", "please", "really", "sale", "search", "show", "some", "something",
-        "that", "the", "these", "this", "those", "to", "want", "what", "which", "with", "without", "would", "you",
+        "that", "the", "these", "this", "those", "to", "want", "what", "which", "with", "would", "you",
         "your",
     }
 )  # fmt: skip
+
+NEGATIONS = frozenset({"not", "no", "without", "except", "excluding", "non"})
+"""What makes the next word unwanted."""
 
 CHINESE_STOP = r"的|了|吗|呢|吧|和|与|及|我想买|我想要|我要买|我要|想买|想要|有没有|请问|推荐|一下"
 

@@ -14,6 +14,7 @@ import orjson
 from starlette.responses import Response
 
 from aisle.explain.reasons import sentence
+from aisle.index.documents import group_title
 from aisle.ports import Changes
 from aisle.types import (
     Ack,
@@ -120,7 +121,7 @@ def item_answer(page: ItemPage, item_id: str) -> dict[str, Any]:
     return {
         "item_id": shown.item_id,
         "group_id": group.group_id,
-        "title": shown.title,
+        "title": shown.title if shown.item_id == item_id else group_title(group),
         "description": shown.description,
         "brand": shown.brand,
         "product_type": shown.product_type,

@@ -323,3 +323,10 @@ def test_the_right_products_come_first(index: TantivyLexicalIndex, understander:
 )
 def test_highlights(understander: Understander, text: str, title: str, marked: str) -> None:
     assert highlight(title, understander.understand(text)) == marked
+
+
+@pytest.mark.parametrize("text", ["hoodie not red", "hoodie without red", "hoodie -red", "hoodie except red"])
+def test_what_is_not_wanted_is_not_asked_for(understander: Understander, text: str) -> None:
+    query = understander.understand(text)
+    assert "color" not in meant(query, hard=True) | meant(query, hard=False)
+    assert terms(query) == ["hoodie"]
