@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from aisle.ports import CatalogueFacts, Shopper
 from aisle.types import Candidates, Ords, Scores
 
-
 MAX_RECENT: Final = 3
 """Products seen last whose categories stand for the shopper's interest."""
 
