@@ -18,7 +18,6 @@ import numpy as np
 from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
-from aisle.index.documents import group_title
 from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
@@ -38,7 +37,7 @@ from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
-from aisle.slate import HitMaker
+from aisle.slate import HitMaker, group_title
 from aisle.types import Clause, Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from aisle.index.documents import ALIASES, group_title
+from aisle.index.documents import ALIASES
 from aisle.ports import CatalogStore, ContentStore
 from aisle.types import Clause, Group, Hit, Ords, Product, Reason, Scores
 
@@ -124,6 +124,24 @@ def _card(group: Group, clauses: Sequence[Clause]) -> Hit:
         n_variants=len(group.products),
         colors=tuple(dict.fromkeys(p.color for p in group.products if p.color)),
     )
+
+
+def group_title(group: Group) -> str:
+    """The title without what only tells variants apart.
+
+    Feeds write "Chaz Hoodie-XS-Black" for each variant; a shopper looking at
+    the group reads "Chaz Hoodie".
+    """
+    title = group.lead.title
+    if len(group.products) < 2:
+        return title
+    lead = group.lead
+    for value in (lead.color, lead.size, lead.color, lead.size):
+        if value and len(title) > len(value) + 1 and title.casefold().endswith(value.casefold()):
+            shorter = title[: -len(value)].rstrip()
+            if shorter.endswith(("-", ",", "/", "|", "–", "·", "(")):
+                title = shorter[:-1].rstrip()
+    return title or lead.title
 
 
 def new_list_id() -> str:

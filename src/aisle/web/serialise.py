@@ -14,8 +14,8 @@ import orjson
 from starlette.responses import Response
 
 from aisle.explain.reasons import sentence
-from aisle.index.documents import group_title
 from aisle.ports import Changes
+from aisle.slate import group_title
 from aisle.types import (
     Ack,
     Event,
