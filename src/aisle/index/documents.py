@@ -94,7 +94,7 @@ def document(group: Group) -> Document:
     traits = [v for name in ("color", "size", "gender", "material", "pattern") for v in values.get(name, {}).values()]
     details = [v for name, found in values.items() if name not in FACET_FIELDS for v in found.values()]
     details += [t for p in group.products[:1] for t in p.additional_product_types]
-    title = group_title(group)
+    title = shared_title(group)
     details += _own_words(group.products, f"{title} {' '.join(traits)}")
     return Document(
         ord=group.ord,
@@ -114,7 +114,7 @@ def document(group: Group) -> Document:
     )
 
 
-def group_title(group: Group) -> str:
+def shared_title(group: Group) -> str:
     """What the variants' titles share ("Chaz Hoodie" of "Chaz Hoodie-XS-Black"), else the lead's title."""
     titles = [p.title for p in group.products]
     lead = group.lead.title.strip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aisle.index.documents import MAX_TEXT_CHARS, clean, document, field_name, filter_key, fold, gender_of, group_title
+from aisle.index.documents import MAX_TEXT_CHARS, clean, document, field_name, filter_key, fold, gender_of, shared_title
 from aisle.testing.lexical import group, item
 from aisle.types import Product
 
@@ -22,18 +22,18 @@ from aisle.types import Product
 )
 def test_the_title_is_what_the_variants_share(titles: list[str], shared: str) -> None:
     items = [item(t, item_id=str(i), size="XS", color="Black") for i, t in enumerate(titles)]
-    assert group_title(group(0, *items)) == shared
+    assert shared_title(group(0, *items)) == shared
 
 
 def test_variants_with_nothing_in_common_take_the_lead_s_title() -> None:
-    assert group_title(group(0, item("Alpha thing"), item("Beta thing"))) == "Alpha thing"
+    assert shared_title(group(0, item("Alpha thing"), item("Beta thing"))) == "Alpha thing"
 
 
 def test_a_colour_that_all_variants_have_is_no_part_of_the_title() -> None:
     variants = [item(f"Frankie Shirt-{s}-Green", color="Green", size=s) for s in ("S", "M")]
-    assert group_title(group(0, *variants)) == "Frankie Shirt"
+    assert shared_title(group(0, *variants)) == "Frankie Shirt"
     same_size = [item(f"Frankie Shirt-S-{c}", color=c, size="S") for c in ("Green", "Red")]
-    assert group_title(group(0, *same_size)) == "Frankie Shirt"
+    assert shared_title(group(0, *same_size)) == "Frankie Shirt"
 
 
 def test_values_are_split_folded_and_kept_as_shown() -> None:
