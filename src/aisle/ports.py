@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -346,6 +346,10 @@ class Shopper:
     `recent` int32[n] are the last ords engaged with, newest first, with
     `weights` float32[n] (a purchase counts more than a view, old less than
     new); `session` int32[m] is the part of them in the session going on.
+    `sequence` int32[k] are the steps in the order they were taken, oldest first
+    and repeats kept, at the times `sequence_ms` int64[k] with the `strengths`
+    float32[k]: what a sequence model reads; its last `n_session` steps are the
+    session going on.
     """
 
     visitor_id: str
@@ -357,6 +361,29 @@ class Shopper:
     disliked: Ords
     queries: tuple[str, ...] = ()
     version: int = 0
+    sequence: Ords = field(default_factory=lambda: np.empty(0, np.int32))
+    sequence_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    strengths: Scores = field(default_factory=lambda: np.empty(0, np.float32))
+    n_session: int = 0
+
+    @classmethod
+    def of_sequence(cls, ords: Ords, *, visitor_id: str = "", half: float = 4.0) -> Self:
+        """A shopper of whom only an order of steps is known, all of one session: `ords` int32[n], oldest first.
+
+        Weights halve every `half` steps back.
+        """
+        ords = np.asarray(ords, np.int32)
+        newest = ords[::-1]
+        _, first = np.unique(newest, return_index=True)
+        first = np.sort(first)
+        recent = newest[first]
+        weights = np.exp2(-first / half).astype(np.float32)
+        none = np.empty(0, np.int32)
+        n = len(ords)
+        return cls(
+            visitor_id, recent, weights, recent, none, none, none,
+            sequence=ords, sequence_ms=np.arange(n, dtype=np.int64), strengths=np.ones(n, np.float32), n_session=n,
+        )  # fmt: skip
 
     @property
     def is_new(self) -> bool:

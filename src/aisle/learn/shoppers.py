@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from aisle.ports import Shopper
 from aisle.settings import RecommendSettings
@@ -225,6 +226,12 @@ class ShopperStates:
         session_rows, until = self._session(rows, now_ms)
         recent, weights = self._weigh(rows[known], ords[known])
         queries = tuple(dict.fromkeys(text for _, _, text in reversed(state.queries or ())))
+        path = np.flatnonzero(known)[::-1]  # oldest first
+        strengths = rows["strength"][path].astype(np.float32) / np.float32(10)
+        begins = np.flatnonzero(steps(rows["session"][path], ords[path], strengths))
+        if len(begins):
+            strengths = np.maximum.reduceat(strengths, begins)
+        path = path[begins]
         return until, Shopper(
             visitor_id=visitor_id,
             recent=recent,
@@ -235,6 +242,10 @@ class ShopperStates:
             disliked=disliked,
             queries=queries,
             version=state.seen << 1 | int(bool(session_rows.any())),
+            sequence=ords[path],
+            sequence_ms=rows["time"][path].astype(np.int64),
+            strengths=strengths,
+            n_session=int(session_rows[path].sum()),
         )
 
     def _session(self, rows: np.ndarray, now_ms: int) -> tuple[np.ndarray, int]:
@@ -345,6 +356,17 @@ class ShopperStates:
             self._states, self._items, self._seq = states, items, seq
             self._item_index = {item_id: index for index, item_id in enumerate(items)}
             self._views.clear()
+
+
+def steps(context: np.ndarray, ords: np.ndarray, strength: np.ndarray) -> NDArray[np.bool_]:
+    """Which rows are steps of their own, bool[n], for rows in the order of time.
+
+    A click, the page it opens and the cart it ends in are one step; the same
+    page opened again is another.
+    """
+    new = np.ones(len(ords), bool)
+    new[1:] = (context[1:] != context[:-1]) | (ords[1:] != ords[:-1]) | (strength[1:] == strength[:-1])
+    return new
 
 
 _MASK64: Final = 2**64 - 1
