@@ -18,7 +18,8 @@
     ├── StorageError              the disk is full, the database is locked or damaged
     └── ModelError                a model cannot be loaded, exported or trained
         ├── EncoderMissing        no encoder of that name on this machine
-        └── ModelDamaged          a model's file is missing, truncated or altered
+        ├── ModelDamaged          a model's file is missing, truncated or altered
+        └── TrainingFailed        a model came out useless (not finite); nothing of it was saved
 
 Messages say what was wrong, where, and what to do about it.
 """
@@ -137,3 +138,7 @@ class EncoderMissing(ModelError):
 
 class ModelDamaged(ModelError):
     """A model's file is missing, truncated, or does not match its checksum."""
+
+
+class TrainingFailed(ModelError):
+    """Fitting a model gave numbers that are not finite; nothing of it was saved."""
