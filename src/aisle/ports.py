@@ -173,11 +173,15 @@ class ModelStore(Protocol):
         name: str,
         arrays: Mapping[str, np.ndarray],
         *,
+        files: Mapping[str, Path] = NOTHING,
         params: Mapping[str, Any] = NOTHING,
         metrics: Mapping[str, float] = NOTHING,
         note: str = "",
     ) -> ModelVersion:
-        """Write `<name>/<version>/` (arrays.safetensors, card.json) under a temporary name, then rename."""
+        """Write `<name>/<version>/` (arrays.safetensors, card.json) under a temporary name, then rename.
+
+        `files` are further ones, such as `model.onnx`, by the name they get; they are copied.
+        """
 
     def promote(self, name: str, version: str) -> None: ...
 
@@ -189,9 +193,10 @@ class ModelStore(Protocol):
     def versions(self, name: str | None = None) -> list[ModelVersion]: ...
 
     def arrays(self, name: str, version: str) -> dict[str, np.ndarray]:
-        """Raises ModelDamaged when a file is missing or does not match its checksum."""
+        """Raises ModelDamaged when any file of the version is missing or does not match its checksum."""
 
-    def folder(self, name: str, version: str) -> Path: ...
+    def folder(self, name: str, version: str) -> Path:
+        """Where the version's files are; read `arrays` first, which checks them."""
 
 
 @dataclass(frozen=True, slots=True)

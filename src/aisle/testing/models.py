@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from aisle.errors import AisleError, ModelDamaged, NotFound
+from aisle.errors import AisleError, InvalidRequest, ModelDamaged, NotFound
 from aisle.ports import ModelStore
 
 
@@ -73,3 +74,24 @@ class ModelStoreContract:
         files[0].unlink()
         with pytest.raises(ModelDamaged):
             store.arrays("taste", made.version)
+
+    def test_further_files_are_copied_and_guarded(self, store: ModelStore, tmp_path: Path) -> None:
+        source = tmp_path / "some.onnx"
+        source.write_bytes(bytes(range(256)))
+        made = store.create("taste", {"a": np.arange(3)}, files={"model.onnx": source})
+        source.write_bytes(b"overwritten by the next training")
+        copy = store.folder("taste", made.version) / "model.onnx"
+        assert copy.read_bytes() == bytes(range(256))
+        store.promote("taste", made.version)
+        copy.write_bytes(bytes(255) + b"x")
+        with pytest.raises(ModelDamaged, match=r"model\.onnx"):
+            store.arrays("taste", made.version)
+        copy.unlink()
+        with pytest.raises(ModelDamaged, match=r"model\.onnx"):
+            store.arrays("taste", made.version)
+        for name in ("card.json", "../evil", "arrays.safetensors", ".hidden"):
+            with pytest.raises(InvalidRequest):
+                store.create("taste", {"a": np.arange(3)}, files={name: source})
+        with pytest.raises(AisleError):
+            store.create("taste", {"a": np.arange(3)}, files={"model.onnx": tmp_path / "nowhere"})
+        assert [one.version for one in store.versions("taste")] == [made.version]

@@ -1,6 +1,7 @@
 """The model registry, on plain folders.
 
     models/<name>/<version>/arrays.safetensors   the numbers
+    models/<name>/<version>/model.onnx           whatever further files the model has
     models/<name>/<version>/card.json            params, metrics, SHA-256 of each file
     models/<name>/active                         one line: the version that serves
 
@@ -55,12 +56,19 @@ class FilesModelStore:
         name: str,
         arrays: Mapping[str, np.ndarray],
         *,
+        files: Mapping[str, Path] = NOTHING,
         params: Mapping[str, Any] = NOTHING,
         metrics: Mapping[str, float] = NOTHING,
         note: str = "",
     ) -> ModelVersion:
-        """Write a version, not yet active. Older ones beyond the kept number go. Raises StorageError."""
+        """Write a version, not yet active; `files` are copied into it. Older ones beyond the kept number go.
+
+        Raises StorageError, and InvalidRequest for a file that may not have its name.
+        """
         folder = self._folder(name)
+        for file in files:
+            if not _NAME.fullmatch(file) or file in (ARRAYS, CARD):
+                raise InvalidRequest(f"model {name}: no file may be called {file[:80]!r}", field="files")
         created_ms = now_ms()
         with _disk():
             folder.mkdir(exist_ok=True)
@@ -75,6 +83,8 @@ class FilesModelStore:
                     save_file(contiguous, temporary / ARRAYS)
                 except SafetensorError as error:
                     raise StorageError(f"model {name} could not be written: {error}") from error
+                for file, source in files.items():
+                    shutil.copyfile(source, temporary / file)
                 card = {
                     "name": name,
                     "version": version,
@@ -82,13 +92,13 @@ class FilesModelStore:
                     "params": dict(params),
                     "metrics": {key: float(value) for key, value in metrics.items()},
                     "note": note,
-                    "sha256": {ARRAYS: _sha256(temporary / ARRAYS)},
+                    "sha256": {file: _sha256(temporary / file) for file in (ARRAYS, *files)},
                 }
                 (temporary / CARD).write_bytes(
                     orjson.dumps(card, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
                 )
-                for file in (temporary / ARRAYS, temporary / CARD, temporary):
-                    _sync(file)
+                for written in (*(temporary / file for file in (ARRAYS, *files, CARD)), temporary):
+                    _sync(written)
                 temporary.rename(folder / version)
                 _sync(folder)
             except BaseException:
@@ -140,21 +150,20 @@ class FilesModelStore:
         return found
 
     def arrays(self, name: str, version: str) -> dict[str, np.ndarray]:
-        """The arrays of a version. Raises NotFound; ModelDamaged when a file is missing or was altered."""
+        """The arrays of a version. Raises NotFound; ModelDamaged when any of its files is missing or was altered."""
         folder = self.folder(name, version)
         checksums = self._read_card(name, version).get("sha256")
         if not isinstance(checksums, dict) or ARRAYS not in checksums:
             raise _damaged(folder, "its card lists no checksum")
-        content = b""
+        try:
+            content = (folder / ARRAYS).read_bytes()  # read once: what is checked is what is used
+            found = {ARRAYS: hashlib.sha256(content).hexdigest()}
+            found |= {file: _sha256(folder / file) for file in checksums if file != ARRAYS and _NAME.fullmatch(file)}
+        except OSError as error:
+            raise _damaged(folder, f"{Path(error.filename or ARRAYS).name}: {error.strerror}") from error
         for file, checksum in checksums.items():
-            try:
-                data = (folder / file).read_bytes()
-            except OSError as error:
-                raise _damaged(folder, f"{file}: {error.strerror}") from error
-            if hashlib.sha256(data).hexdigest() != checksum:
+            if found.get(file) != checksum:
                 raise _damaged(folder, f"{file} does not match its checksum")
-            if file == ARRAYS:
-                content = data
         try:
             return dict(load_arrays(content))
         except (SafetensorError, ValueError) as error:
