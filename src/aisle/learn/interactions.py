@@ -125,12 +125,15 @@ class Interactions:
             : None if len(of) else 1
         ]
 
-    def split(self, held_out: float = 0.1) -> tuple[Self, Self]:
-        """Past and future: the newest share of the sessions, by when each began, is the future."""
+    def newest(self, held_out: float = 0.1) -> NDArray[np.bool_]:
+        """bool[n]: the newest share of the sessions, by when each began. None when all began at once."""
         if not len(self):
-            return self, self
+            return np.empty(0, bool)
         starts = self.starts(self.session)
         began = self.time_ms[starts[:-1]]
-        cut = np.quantile(began, 1 - held_out)
-        newest = np.repeat(began > cut, np.diff(starts))
+        return np.repeat(began > np.quantile(began, 1 - held_out), np.diff(starts))
+
+    def split(self, held_out: float = 0.1) -> tuple[Self, Self]:
+        """Past and future: the newest share of the sessions, by when each began, is the future."""
+        newest = self.newest(held_out)
         return self.take(np.flatnonzero(~newest)), self.take(np.flatnonzero(newest))
