@@ -354,7 +354,9 @@ class Shopper:
     `sequence` int32[k] are the steps in the order they were taken, oldest first
     and repeats kept, at the times `sequence_ms` int64[k] with the `strengths`
     float32[k]: what a sequence model reads; its last `n_session` steps are the
-    session going on.
+    session going on. `follows` are brands and categories followed, as
+    (`brand` or `product_type`, name), the newest first; `set_aside` are the
+    disliked ones that were turned away in the session going on.
     """
 
     visitor_id: str
@@ -370,6 +372,8 @@ class Shopper:
     sequence_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     strengths: Scores = field(default_factory=lambda: np.empty(0, np.float32))
     n_session: int = 0
+    follows: tuple[tuple[str, str], ...] = ()
+    set_aside: Ords = field(default_factory=lambda: np.empty(0, np.int32))
 
     @classmethod
     def of_sequence(cls, ords: Ords, *, visitor_id: str = "", half: float = 4.0) -> Self:
@@ -415,7 +419,11 @@ class CatalogueFacts(Protocol):
     @property
     def first_seen_ms(self) -> NDArray[np.int64]: ...
     @property
+    def price(self) -> Scores: ...
+    @property
     def categories(self) -> Sequence[str]: ...
+    @property
+    def brands(self) -> Sequence[str]: ...
     @property
     def version(self) -> int: ...
 

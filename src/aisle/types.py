@@ -25,8 +25,6 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-# ---------------------------------------------------------------- catalogue
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
@@ -158,8 +156,6 @@ class Page:
     text: str
 
 
-# ------------------------------------------------------------------- events
-
 EVENT_NAMES: tuple[str, ...] = (
     "view_item_list", "select_item", "view_item", "add_to_cart", "remove_from_cart", "add_to_wishlist",
     "begin_checkout", "purchase", "refund", "search", "view_promotion", "share", "rate", "not_interested", "follow",
@@ -283,9 +279,6 @@ class Query:
         return tuple(u for u in self.understood if not u.hard)
 
 
-# --------------------------------------------------------------- candidates
-
-
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Items a source proposes: `ords` int32[n], `scores` float32[n], best first.
@@ -308,7 +301,16 @@ class Candidates:
         return len(self.ords)
 
 
-# ------------------------------------------------------------------ answers
+@dataclass(frozen=True, slots=True)
+class Context:
+    """When, where and on what a shopper looks.
+
+    `time_ms` (Unix, UTC; 0: now) gives hour, weekday and season; `place` is a country, or with its city (`GB/Leeds`).
+    """
+
+    time_ms: int = 0
+    place: str = ""
+    device: Literal["", "phone", "desk"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +359,8 @@ class Slate:
     """An answer: what is shown, and enough to learn from it later.
 
     `n_hits` counts all that match; `facets` are counted over exactly those.
-    `features` are aligned with `hits`; `degraded` names parts that could not help.
+    `features` are aligned with `hits`; `degraded` names parts that could not help. A search that found nothing
+    shows its `rescue` instead; `context` is what was known of the moment.
     """
 
     list_id: str
@@ -376,6 +379,8 @@ class Slate:
     time_ms: int = 0
     took_ms: float = 0.0
     degraded: tuple[str, ...] = ()
+    context: Context = Context()
+    rescue: Slate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,9 +403,6 @@ class ItemPage:
     reviews: tuple[Review, ...] = ()
     n_reviews: int = 0
     rating: float | None = None
-
-
-# ------------------------------------------------------------------- intake
 
 
 @dataclass(frozen=True, slots=True)

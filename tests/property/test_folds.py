@@ -24,6 +24,9 @@ events = st.builds(
     session_id=st.sampled_from(["", "s1", "s2"]),
     query=st.sampled_from(["", "red hoodie", "mug"]),
     rating=st.sampled_from([None, 1.0, 3.0, 5.0]),
+    params=st.sampled_from(
+        [{}, {"undo": True}, {"brand": "Acme"}, {"brand": "Acme", "undo": True}, {"product_type": "A"}]
+    ),
 )
 
 

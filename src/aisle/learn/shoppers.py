@@ -42,7 +42,7 @@ KEPT_QUERIES: Final = 10
 MARKS_PER_EVENT: Final = 4
 CACHED_VIEWS: Final = 8192
 DAY_MS: Final = 86_400_000
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 _ROW = struct.Struct("<QQHIIBB")  # time_ms, event, line, item, session, strength in tenths, unused
 _KEY = struct.Struct("<QQH")
@@ -68,17 +68,23 @@ _MARKS: Final[dict[str, tuple[tuple[int, int], ...]]] = {
     "refund": ((_BOUGHT, 0),),
     "not_interested": ((_DISLIKED, 1),),
 }
+_UNDONE: Final = {"not_interested": ((_DISLIKED, 0),)}
+FOLLOWED: Final = ("brand", "product_type")
+"""Params of a `follow` event that name what is followed."""
+
+KEPT_FOLLOWS: Final = 50
 
 
 class _State:
-    """One visitor. `rows` are packed and sorted; `marks` map item*4+register to its newest stamp."""
+    """One visitor. `rows` are packed and sorted; `marks` map item*4+register to its newest stamp, `follows` names."""
 
-    __slots__ = ("marks", "queries", "rows", "seen")
+    __slots__ = ("follows", "marks", "queries", "rows", "seen")
 
     def __init__(self) -> None:
         self.rows = bytearray()
         self.marks: dict[int, int] | None = None
         self.queries: list[tuple[int, int, str]] | None = None
+        self.follows: dict[tuple[str, str], int] | None = None
         self.seen = 0
 
 
@@ -111,7 +117,10 @@ class ShopperStates:
         return len(self._states)
 
     def fold(self, seq: int, event: Event) -> None:
-        """Take an event in. Impressions (view_item_list, view_promotion) say nothing of a taste."""
+        """Take an event in. Impressions (view_item_list, view_promotion) say nothing of a taste.
+
+        The param `undo` takes a `follow` or a `not_interested` back.
+        """
         with self._lock:
             self._seq = max(self._seq, seq)
             name = event.name
@@ -120,8 +129,12 @@ class ShopperStates:
             if name == "rate" and event.rating is not None:
                 strength = RATING_STRENGTHS.get(min(5, round(event.rating)), 0.0)
                 marks = ((_DISLIKED, int(event.rating <= 2)),)
+            undone = bool(event.params) and bool(event.params.get("undo"))
+            if undone:
+                strength, marks = 0.0, _UNDONE.get(name, ())
             searched = name == "search" and event.query.strip()
-            if not event.visitor_id or not (searched or ((strength or marks) and event.items)):
+            follows = _followed(event) if name == "follow" else ()
+            if not event.visitor_id or not (searched or follows or ((strength or marks) and event.items)):
                 return
             state = self._states.get(event.visitor_id)
             if state is None:
@@ -130,6 +143,8 @@ class ShopperStates:
             stamp = _hash64(event.event_id or str(seq))
             if searched:
                 self._add_query(state, (time_ms, stamp, " ".join(event.query.split())[:200]))
+            for named in follows:
+                self._follow(state, named, time_ms << 66 | stamp << 2 | int(not undone))
             session = _hash64(event.session_id) & 0xFFFF_FFFF if event.session_id else 0
             for line, item in enumerate(event.items):
                 index = self._index(item.item_id)
@@ -182,6 +197,14 @@ class ShopperStates:
             state.marks = {k: marks[k] for k in newest}
 
     @staticmethod
+    def _follow(state: _State, named: tuple[str, str], stamp: int) -> None:
+        follows = state.follows if state.follows is not None else {}
+        if stamp > follows.get(named, -1):
+            follows[named] = stamp
+        newest = sorted(follows, key=lambda one: (-follows[one], one))[:KEPT_FOLLOWS]
+        state.follows = {one: follows[one] for one in newest}
+
+    @staticmethod
     def _add_query(state: _State, entry: tuple[int, int, str]) -> None:
         if state.queries is None:
             state.queries = []
@@ -216,9 +239,8 @@ class ShopperStates:
             if stamp & 1:
                 marked[key & 3].append((stamp, key >> 2))
         # Newest first; item ids break ties, so that a replay shows the same order.
-        cart, bought, disliked = (
-            self._ords(index for _, index in sorted(m, key=lambda s: (-s[0], self._items[s[1]]))) for m in marked
-        )
+        marked = tuple(sorted(m, key=lambda s: (-s[0], self._items[s[1]])) for m in marked)
+        cart, bought, disliked = (self._ords(index for _, index in m) for m in marked)
         rows = np.frombuffer(bytes(state.rows), _ROW_TYPE)[::-1]
         rows = rows[rows["time"] <= now_ms + DAY_MS]  # a clock set wrong must not be "newest" for years
         ords = np.fromiter((self._ord_of(self._items[i]) for i in rows["item"].tolist()), np.int32, len(rows))
@@ -226,13 +248,14 @@ class ShopperStates:
         session_rows, until = self._session(rows, now_ms)
         recent, weights = self._weigh(rows[known], ords[known])
         queries = tuple(dict.fromkeys(text for _, _, text in reversed(state.queries or ())))
+        set_aside, ends = self._set_aside(marked[_DISLIKED], rows, session_rows, now_ms)
         path = np.flatnonzero(known)[::-1]  # oldest first
         strengths = rows["strength"][path].astype(np.float32) / np.float32(10)
         begins = np.flatnonzero(steps(rows["session"][path], ords[path], strengths))
         if len(begins):
             strengths = np.maximum.reduceat(strengths, begins)
         path = path[begins]
-        return until, Shopper(
+        return min(until, ends), Shopper(
             visitor_id=visitor_id,
             recent=recent,
             weights=weights,
@@ -246,7 +269,21 @@ class ShopperStates:
             sequence_ms=rows["time"][path].astype(np.int64),
             strengths=strengths,
             n_session=int(session_rows[path].sum()),
+            follows=tuple(named for named, stamp in (state.follows or {}).items() if stamp & 1),
+            set_aside=set_aside,
         )
+
+    def _set_aside(
+        self, disliked: list[tuple[int, int]], rows: np.ndarray, session_rows: np.ndarray, now_ms: int
+    ) -> tuple[Ords, int]:
+        """What of `disliked` (newest first) was turned away since the session began, and until when this holds."""
+        begun = int(rows["time"][session_rows].min()) if session_rows.any() else now_ms - self._gap_ms
+        begun = min(begun, now_ms - self._gap_ms)
+        lately = [(stamp, index) for stamp, index in disliked if begun <= stamp >> 66 <= now_ms + DAY_MS]
+        # With a session going on it holds as long as the session does.
+        holds = lately and not session_rows.any()
+        ends = (min(lately)[0] >> 66) + self._gap_ms + 1 if holds else 2**62
+        return self._ords(index for _, index in lately), ends
 
     def _session(self, rows: np.ndarray, now_ms: int) -> tuple[np.ndarray, int]:
         """Which rows (newest first) belong to the session going on, and until when this holds."""
@@ -325,6 +362,11 @@ class ShopperStates:
                 "rows": b64encode(rows.tobytes()).decode(),
                 "marks": b64encode(flat.tobytes()).decode(),
                 "queries": {v: s.queries for v, s in zip(visitors, states, strict=True) if s.queries},
+                "follows": {
+                    v: [[kind, name, str(stamp)] for (kind, name), stamp in s.follows.items()]
+                    for v, s in zip(visitors, states, strict=True)
+                    if s.follows
+                },
             }
         return orjson.dumps(body)
 
@@ -347,6 +389,8 @@ class ShopperStates:
                     mark_at += n_marks
             for visitor, queries in body["queries"].items():
                 states[visitor].queries = [(t, e, text) for t, e, text in queries]
+            for visitor, follows in body["follows"].items():
+                states[visitor].follows = {(kind, name): int(stamp) for kind, name, stamp in follows}
             if row_at * _ROW.size != len(rows) or mark_at != len(marks):
                 raise ValueError("it was cut short")
             items, seq = list(body["items"]), int(body["seq"])
@@ -356,6 +400,12 @@ class ShopperStates:
             self._states, self._items, self._seq = states, items, seq
             self._item_index = {item_id: index for index, item_id in enumerate(items)}
             self._views.clear()
+
+
+def _followed(event: Event) -> tuple[tuple[str, str], ...]:
+    """What a `follow` event names by its params, as the catalogue writes it."""
+    found = ((kind, str(event.params.get(kind, "")).strip()[:200]) for kind in FOLLOWED)
+    return tuple(one for one in found if one[1])
 
 
 def steps(context: np.ndarray, ords: np.ndarray, strength: np.ndarray) -> NDArray[np.bool_]:

@@ -18,7 +18,9 @@ class Facts:
     category: np.ndarray
     brand: np.ndarray
     first_seen_ms: np.ndarray
+    price: np.ndarray
     categories: tuple = ("Men > Tops", "Men > Tops > Hoodies", "Women > Tops", "Gear")
+    brands: tuple = ("Acme", "Bolt", "Cove", "Dune", "Echo", "Fern", "Gale")
     version: int = 1
 
 
@@ -31,6 +33,7 @@ def facts():
         category=(np.arange(N) % 4).astype(np.int32),
         brand=(np.arange(N) % 7).astype(np.int32),
         first_seen_ms=np.arange(N, dtype=np.int64),
+        price=np.linspace(10, 49, N).astype(np.float32),
     )
 
 
