@@ -38,6 +38,11 @@ class Together:
             return self.along(seeds, np.ones(len(seeds), np.float32), top_k)
         return self.along(shopper.recent, shopper.weights, top_k)
 
+    def pairs(self) -> tuple[Ords, Ords, Scores]:
+        """Every pair as aligned columns: int32[m] of which, int32[m] its neighbour, float32[m] the weight."""
+        sources = np.repeat(np.arange(len(self._indptr) - 1, dtype=np.int32), np.diff(self._indptr))
+        return sources, self._indices, self._weights
+
     def along(self, seeds: Ords, weights: Scores, top_k: int) -> Candidates:
         """What goes with these; `weights` float32[n] say how much each seed matters."""
         kept = (seeds >= 0) & (seeds < len(self._indptr) - 1)
