@@ -190,23 +190,30 @@ def import_(
 
 
 @app.command()
-def train(folder: Folder, as_json: Json = False) -> None:
-    """Train every model on the shop's own events; a version serves only if it measures better."""
+def train(
+    folder: Folder,
+    only: Annotated[list[str] | None, typer.Option(help="A model to train, and no other; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train every model on the shop's own events; a version serves only if it measures better.
+
+    One that is stopped is taken up where it was by the next.
+    """
     with _open(folder) as shop, _Bars() as progress:
-        versions = shop.train(progress=progress)
+        versions = shop.train(only=only or (), progress=progress)
     if as_json:
         _print_json([_fields(v) for v in versions])
         return
     if not versions:
         _console().print("There are no events to learn from yet: import some with --events, or serve the shop.")
         return
-    from rich.table import Table
+    from aisle.training_table import models_table, sources_table
 
-    table = Table("model", "version", "serves", "measured", "note")
-    for v in versions:
-        measured = "\n".join(f"{k.replace('_', ' ')} {x:.4g}" for k, x in v.metrics.items())
-        table.add_row(v.name, v.version, "yes" if v.active else "no", measured, v.note)
-    _console().print(table)
+    out = _console()
+    out.print(models_table(versions))
+    measured = sources_table(versions)
+    if measured is not None:
+        out.print(measured)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,25 @@ from typing import Any
 import numpy as np
 
 from aisle.answers import AnswerCache, Latencies
-from aisle.errors import AisleError, ModelError, NotFound, ShopBusy, StorageError
+from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
 from aisle.learn.shoppers import ShopperStates
-from aisle.learn.training import COVISITATION
 from aisle.learn.trending import TrendingCounts
+from aisle.models_in_use import ModelsInUse
 from aisle.ports import (
     LexicalIndex,
     Recommender,
 )
 from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
-from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.hybrid import HybridRetriever
-from aisle.retrieve.similar import Similar
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
-from aisle.retrieve.together import Together
-from aisle.retrieve.trending import Newest, Trending, TrendingCategory
+from aisle.retrieve.trending import TrendingCategory
 from aisle.settings import Settings
+from aisle.shelf import Surroundings
 from aisle.slate import HitMaker, group_title
 from aisle.types import Clause, Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
@@ -87,8 +85,7 @@ class Parts:
         if indexes.dense is not None:
             indexes.dense.hold = self._words_first
         self.retriever = self._new_retriever()
-        self._covisitation_version = ""
-        self._together: Mapping[str, np.ndarray] | None = None
+        self.models = ModelsInUse(stores.models, self.surroundings())
         self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
@@ -97,9 +94,7 @@ class Parts:
             Calls("models", poll_s, self._follow_models),
             Calls("words", poll_s, self._follow_words),
         ]
-        self._sources: dict[str, Recommender] = {}
         self._closed = False
-        self._make_sources()
 
     # ------------------------------------------------------------ life cycle
 
@@ -247,12 +242,11 @@ class Parts:
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        found = {"covisitation": self._covisitation_version} if self._covisitation_version else {}
-        return found | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
+        return {**self.models.now.versions} | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
 
     def sources(self, surface: str, product_type: str) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights."""
-        chosen = dict(self._sources)
+        chosen = dict(self.models.now.sources)
         if product_type:
             chosen["trending_category"] = TrendingCategory(self.popular, self._facts, product_type)
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
@@ -338,21 +332,16 @@ class Parts:
         dense = self.indexes.dense.dense if self.indexes.dense else None
         return HybridRetriever(self.indexes.lexical, dense, self.indexes.encoder, self.settings.search)
 
-    def _make_sources(self) -> None:
-        """Sources are replaced as a whole, so that an answer never mixes two versions."""
-        viewed, bought = Together.of("viewed", self._together), Together.of("bought", self._together)
+    def surroundings(self) -> Surroundings:
+        """What sources look at besides their models, as the shop is now."""
         dense = self.indexes.dense
-        similar = Similar(dense.dense, self._facts, version=lambda: dense.version) if dense else None
-        made: list[Recommender] = [
-            viewed,
-            bought,
-            ForYou(viewed, bought, similar),
-            Trending(self.popular, self._facts),
-            TrendingCategory(self.popular, self._facts),
-            Newest(self._facts),
-            *([similar] if similar else []),
-        ]
-        self._sources = {source.name: source for source in made}
+        return Surroundings(
+            self._facts,
+            self.popular,
+            self.settings,
+            dense.dense if dense else None,
+            (lambda: dense.version) if dense else None,
+        )
 
     def _catalogue_changed(self, groups: Sequence[Group]) -> None:
         self.shoppers.catalogue_changed()
@@ -371,21 +360,7 @@ class Parts:
         return False
 
     def _follow_models(self) -> bool:
-        """Take up a model that this or another process promoted."""
-        fault: AisleError | None = None
-        for version in self.stores.models.promoted(COVISITATION):
-            if version != self._covisitation_version:
-                try:
-                    self._together = self.stores.models.arrays(COVISITATION, version)
-                except (ModelError, NotFound) as error:
-                    # The last good one goes on serving: the one in memory, or on opening the one before this.
-                    fault = fault or error
-                    continue
-                self._covisitation_version = version
-                self._make_sources()
-            break
-        if fault is not None:
-            raise fault
+        self.models.follow()
         return False
 
     def _follow_words(self) -> bool:

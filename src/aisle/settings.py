@@ -85,6 +85,20 @@ class RecommendSettings(_Section):
     in_stock_only: bool = Field(True, description="Recommend only what can be bought.")
 
 
+class TrainSettings(_Section):
+    """What `aisle train` may take, and how it measures."""
+
+    threads: int = Field(0, ge=0, description="Threads for training; 0: one a physical core.")
+    max_minutes: float = Field(
+        30.0, gt=0, description="Minutes that a training may take; each model gets its share of them, quick ones first."
+    )
+    held_out: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of the sessions, the newest, that models are measured on."
+    )
+    max_cases: int = Field(4000, ge=20, description="Held-out steps of shoppers that are predicted to measure.")
+    seed: int = Field(0, ge=0, description="Seed of all that is drawn while training: the same log, the same models.")
+
+
 class ServerSettings(_Section):
     """The HTTP edge."""
 
@@ -125,6 +139,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     search: SearchSettings = SearchSettings()
     recommend: RecommendSettings = RecommendSettings()
+    train: TrainSettings = TrainSettings()
     server: ServerSettings = ServerSettings()
     storage: StorageSettings = StorageSettings()
 

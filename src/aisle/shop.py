@@ -18,12 +18,12 @@ from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
 from aisle.explain.reasons import MatchReasons, reasons_for_source
 from aisle.intake.importer import Importer
-from aisle.learn.training import train_all
 from aisle.ports import Changes
 from aisle.rank.blend import blend
 from aisle.rank.mix import mix
 from aisle.rank.page import check_page, rank_page
 from aisle.slate import new_list_id, rating_of
+from aisle.training import train
 from aisle.types import (
     Ack,
     Event,
@@ -392,12 +392,14 @@ class Shop:
 
     # ----------------------------------------------------------------- learn
 
-    def train(self, *, progress: Progress | None = None) -> list[ModelVersion]:
-        """Train every model on the log; each is measured, and serves only if it is better."""
-        stores, recommend = self._parts.stores, self.settings.recommend
-        versions = train_all(stores.events, stores.models, self._parts.ord_of, recommend, progress)
-        self._parts.nudge()
-        return versions
+    def train(self, *, only: Sequence[str] = (), progress: Progress | None = None) -> list[ModelVersion]:
+        """Train every model on the log, or `only` those named; each is measured, and serves only if it is better.
+
+        A model that got no version has an empty `version` and a note that says
+        why. Raises ShopBusy while another process trains this shop,
+        InvalidRequest for an unknown name, StorageError.
+        """
+        return train(self._parts, only=only, progress=progress)
 
     # ------------------------------------------------------------------ look
 

@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -206,7 +207,8 @@ def test_a_model_that_is_damaged_while_it_serves_goes_on(worded: Path, tmp_path:
         version = models.create("covisitation", _pairs(5)).version
         models.promote("covisitation", version)
         damaged(shop / "models" / "covisitation" / version / "arrays.safetensors", "truncated")
-        opened._parts._covisitation_version = "v000001"  # as if it had not looked in between
+        serving = opened._parts.models
+        serving.now = replace(serving.now, versions={"covisitation": "v000001"})  # as if it had not looked in between
         opened._parts.nudge()
         until(lambda: any("models" in told for told in opened.health()["degraded"]))
         answers(opened)

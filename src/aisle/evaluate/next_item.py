@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
@@ -163,14 +164,24 @@ class Places:
         return float(self.reciprocals.mean()) if len(self.place) else 0.0
 
 
-def measure(recommender: Recommender, cases: Cases, top_k: int = TOP_K) -> Places:
+def propose(recommender: Recommender, cases: Cases, top_k: int) -> list[Candidates]:
     """Ask for each case's shopper, without seeds, as the home page does."""
+    return [recommender.recommend(shopper, _NO_ORDS, top_k) for shopper in cases.shoppers]
+
+
+def places(proposed: Sequence[Candidates], cases: Cases, top_k: int = TOP_K) -> Places:
+    """Where the targets came in lists of proposals, one a case."""
     place = np.full(len(cases), top_k, np.int32)
-    for row, (shopper, target) in enumerate(zip(cases.shoppers, cases.targets.tolist(), strict=True)):
-        at = np.flatnonzero(recommender.recommend(shopper, _NO_ORDS, top_k).ords[:top_k] == target)
+    for row, (candidates, target) in enumerate(zip(proposed, cases.targets.tolist(), strict=True)):
+        at = np.flatnonzero(candidates.ords[:top_k] == target)
         if len(at):
             place[row] = at[0]
     return Places(place, top_k)
+
+
+def measure(recommender: Recommender, cases: Cases, top_k: int = TOP_K) -> Places:
+    """Where a recommender puts the targets."""
+    return places(propose(recommender, cases, top_k), cases, top_k)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""The models a shop may have, and the sources of recommendations: adding one is one entry here.
+
+A model is fitted on a `Task` by its trainer in `learn/` and read by its sources
+in `retrieve/`. `aisle.training` fits, measures and promotes what stands here;
+`aisle.models_in_use` serves what was promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.interactions import Interactions
+from aisle.learn.items import ItemTable
+from aisle.ports import CatalogueFacts, DenseIndex, Recommender
+from aisle.retrieve.for_you import ForYou
+from aisle.retrieve.similar import Similar
+from aisle.retrieve.together import Together
+from aisle.retrieve.trending import Newest, Trending, TrendingCategory
+from aisle.settings import Settings
+from aisle.types import LoggedEvent, Ords, Scores
+
+COVISITATION: Final = "covisitation"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a trainer is given.
+
+    `past` is the log to learn from and `events()` the same as it was logged;
+    `final` is false while a part of the log is held out for measuring, and
+    true for the fit that will serve: then `before` is the fit on the past,
+    whose choices may be kept. `work` is a folder for checkpoints: what a killed
+    fit left there is found again. `seconds` is the time the fit should take at
+    most (0: no limit), on `threads` threads.
+    """
+
+    past: Interactions
+    items: ItemTable
+    events: Callable[[], Iterator[LoggedEvent]]
+    ord_of: Callable[[str], int]
+    settings: Settings
+    work: Path
+    progress: Progress
+    final: bool = False
+    before: Fitted | None = None
+    seconds: float = 0.0
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What sources look at besides their models: the shop as it is, or as it was when held-out traffic began."""
+
+    facts: Callable[[], CatalogueFacts]
+    popular: Callable[[], tuple[Ords, Scores]]
+    settings: Settings
+    dense: DenseIndex | None = None
+    dense_version: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry. `share` is its part of the time that a training may take.
+
+    `fit` returns None when there is too little to learn from. `sources` reads a
+    fitted model, also as it was loaded from the store. `earns` is a rule of the
+    model's own for its metrics; without one it earns its place when one of its
+    sources beats popularity on held-out traffic by more than chance.
+    """
+
+    name: str
+    fit: Callable[[Task], Fitted | None]
+    sources: Callable[[Fitted, Surroundings], Sequence[Recommender]]
+    share: float = 1.0
+    earns: Callable[[Mapping[str, float]], bool] | None = None
+
+
+def _covisitation(task: Task) -> Fitted:
+    gap = task.settings.recommend.session_gap_minutes
+    arrays = train_covisitation(task.events(), task.ord_of, session_gap_minutes=gap)
+    params = {"session_gap_minutes": gap}
+    if not task.final:
+        return Fitted(COVISITATION, arrays, params=params)
+    # Its two relations are measured on orders and sessions of their own; the one that does not earn is left out.
+    metrics = evaluate_covisitation(
+        task.events(), task.ord_of, session_gap_minutes=gap, held_out=task.settings.train.held_out
+    )
+    return Fitted(COVISITATION, earning(arrays, metrics), params=params, metrics=metrics)
+
+
+def _together(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [Together.of("viewed", fitted.arrays), Together.of("bought", fitted.arrays)]
+
+
+SHELF: Final[tuple[Model, ...]] = (
+    Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
+)  # fmt: skip
+"""Every model, in the order in which they are trained: the quick ones first."""
+
+
+def sources_of(models: Sequence[Recommender], around: Surroundings) -> dict[str, Recommender]:
+    """Every source by name: those of the models, and those that need none."""
+    found: dict[str, Recommender] = {source.name: source for source in models}
+    viewed = found.setdefault("viewed", Together.of("viewed", None))
+    bought = found.setdefault("bought", Together.of("bought", None))
+    similar = Similar(around.dense, around.facts, version=around.dense_version) if around.dense is not None else None
+    assert isinstance(viewed, Together)
+    assert isinstance(bought, Together)
+    plain: list[Recommender] = [
+        *([similar] if similar else []),
+        ForYou(viewed, bought, similar),
+        Trending(around.popular, around.facts),
+        TrendingCategory(around.popular, around.facts),
+        Newest(around.facts),
+    ]
+    return found | {source.name: source for source in plain}

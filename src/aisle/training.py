@@ -1,0 +1,325 @@
+"""One training: the log once, every model fitted, measured on held-out traffic, promoted when it earns its place.
+
+The newest sessions are held out; each model is fitted on what was before them
+and asked, for shoppers as they were then, what they took next. What beats
+popularity by more than chance is fitted again on everything, and that version serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from aisle import __version__
+from aisle.errors import AisleError, InvalidRequest, StorageError, TrainingFailed
+from aisle.evaluate.next_item import Cases, Gain, Places, Popular, places, propose
+from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.interactions import Interactions
+from aisle.learn.items import ItemTable
+from aisle.learn.workbench import Workbench
+from aisle.models_in_use import stored
+from aisle.shelf import SHELF, Model, Surroundings, Task
+from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, now_ms
+
+if TYPE_CHECKING:
+    from aisle.parts import Parts
+
+log = logging.getLogger("aisle.training")
+
+_BATCH: Final = 20_000
+_PROPOSED: Final = 100
+"""Candidates of a source that are kept of each case, for the combination."""
+_PAST, _ALL = "past", "all"
+
+
+def train(
+    parts: Parts, *, only: Sequence[str] = (), progress: Progress | None = None, shelf: Sequence[Model] = SHELF
+) -> list[ModelVersion]:
+    """Train the models of the shelf, or `only` those named; one version each, those that serve marked active.
+
+    A model that got no version (too little to learn from, or its training
+    failed) comes with an empty `version` and a note that says why. An empty log
+    trains nothing. What was killed is taken up where it was.
+
+    Raises InvalidRequest for an unknown name, ShopBusy while another process
+    trains, StorageError when a version cannot be written; what serves is
+    untouched then.
+    """
+    names = [model.name for model in shelf]
+    for name in only:
+        if name not in names:
+            raise InvalidRequest(f"no model is called {name[:40]!r}: use one of {', '.join(names)}", field="only")
+    if not parts.stores.events.last_seq():
+        return []
+    with Workbench(parts.path / "models") as bench:
+        chosen = [model for model in shelf if not only or model.name in only]
+        versions = _Training(parts, bench, chosen, progress or _silent).run()
+        bench.clear()
+    parts.nudge()
+    return versions
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """How far one model has come."""
+
+    model: Model
+    fitted: Fitted | None = None
+    proposals: dict[str, list[Candidates]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    earned: bool = False
+    note: str = ""
+
+
+class _Training:
+    def __init__(self, parts: Parts, bench: Workbench, models: Sequence[Model], progress: Progress) -> None:
+        self._parts, self._bench, self._progress = parts, bench, progress
+        self._settings = parts.settings
+        self._entries = [_Entry(model) for model in models]
+        self._ends = time.monotonic() + 60 * self._settings.train.max_minutes
+        self._shares = {(model.name, stage): model.share for model in models for stage in (_PAST, _ALL)}
+        events = parts.stores.events
+        about = bench.begin(
+            {
+                "last_seq": events.last_seq(),
+                "erasures": events.erasures(),
+                "n_ords": len(self._items),
+                "settings": [self._settings.train.model_dump(mode="json"), self._settings.recommend.model_dump()],
+                "release": __version__,
+            }
+        )
+        self._last_seq = int(about["last_seq"])
+        if bench.resumed:
+            log.info("a training that was stopped is taken up again")
+
+    def run(self) -> list[ModelVersion]:
+        for entry in self._entries:
+            self._fit_on_the_past(entry)
+        return [self._version(entry) for entry in self._entries]
+
+    # --------------------------------------------------------- what is known
+
+    def _events(self, stage: str, until_ms: int | None = None) -> Iterator[LoggedEvent]:
+        """The log as far as this training goes, telling how far it is; before `until_ms` if given."""
+        seq, events = 0, self._parts.stores.events
+        while logged := events.read(seq, _BATCH):
+            for entry in logged:
+                if entry.seq > self._last_seq:
+                    return
+                if until_ms is None or entry.event.time_ms < until_ms:
+                    yield entry
+            seq = logged[-1].seq
+            self._progress(stage, min(seq, self._last_seq), self._last_seq)
+
+    @cached_property
+    def _items(self) -> ItemTable:
+        stores, dense = self._parts.stores, self._parts.indexes.dense
+        facts = self._parts.columns.facts
+        text = dense.dense.vectors(np.arange(len(facts.alive), dtype=np.int32)) if dense else None
+        return ItemTable.of(_groups(stores.catalog.changed), text, ratings=stores.content.ratings())
+
+    @cached_property
+    def _whole(self) -> Interactions:
+        gap = self._settings.recommend.session_gap_minutes
+        return Interactions.read(self._events("reading the log"), self._parts.ord_of, session_gap_minutes=gap)
+
+    @cached_property
+    def _held_out(self) -> np.ndarray:
+        return self._whole.newest(self._settings.train.held_out)
+
+    @cached_property
+    def _past(self) -> Interactions:
+        return self._whole.take(np.flatnonzero(~self._held_out))
+
+    @cached_property
+    def _cut_ms(self) -> int:
+        """When held-out traffic begins."""
+        return int(self._whole.time_ms[self._held_out].min()) if self._held_out.any() else 2**62
+
+    @cached_property
+    def _cases(self) -> Cases:
+        recommend = self._settings.recommend
+        return Cases.of(
+            self._whole,
+            self._held_out,
+            most=self._settings.train.max_cases,
+            history_length=recommend.history_length,
+            half_life_days=recommend.history_half_life_days,
+            seed=self._settings.train.seed,
+        )
+
+    @cached_property
+    def _around(self) -> Surroundings:
+        """The shop as it was when held-out traffic began."""
+        trending = Popular.of(self._past, self._settings.recommend.trending_half_life_days, self._cut_ms)
+        return replace(self._parts.surroundings(), popular=trending.top)
+
+    @cached_property
+    def _popularity(self) -> Places:
+        """Of all time or of the last days, whichever predicts better here."""
+        lists = (Popular.of(self._past), Popular(*self._around.popular()))
+        return max((places(propose(one, self._cases, _PROPOSED), self._cases) for one in lists), key=_recall)
+
+    # ---------------------------------------------------------------- fitting
+
+    def _seconds(self, entry: _Entry, stage: str) -> float:
+        """The time that a fit may take: its share of what is left."""
+        left = self._ends - time.monotonic()
+        share = self._shares[entry.model.name, stage]
+        return max(0.0, left * share / sum(self._shares.values()))
+
+    def _fit(self, entry: _Entry, stage: str) -> Fitted | None:
+        """Fit, or take what a training that was stopped had fitted already."""
+        name = entry.model.name
+        kept = self._bench.kept(name, stage)
+        if kept is not None:
+            return kept
+        of_stage = name if stage == _PAST else f"{name}, for good"
+        train = self._settings.train
+        task = Task(
+            past=self._past if stage == _PAST else self._whole,
+            items=self._items,
+            events=lambda: self._events(of_stage, self._cut_ms if stage == _PAST else None),
+            ord_of=self._parts.ord_of,
+            settings=self._settings,
+            work=self._bench.folder(name, stage),
+            progress=lambda told, done, total: self._progress(f"{of_stage}: {told}", done, total),
+            final=stage == _ALL,
+            before=entry.fitted if stage == _ALL else None,
+            seconds=self._seconds(entry, stage),
+            threads=train.threads or os.cpu_count() or 1,
+            seed=train.seed,
+        )
+        fitted = entry.model.fit(task)
+        return None if fitted is None else self._bench.keep(fitted, name, stage)
+
+    def _fit_on_the_past(self, entry: _Entry) -> None:
+        name = entry.model.name
+        if self._ends < time.monotonic():
+            entry.note = f"not trained: the time was up (train.max_minutes = {self._settings.train.max_minutes:g})"
+            return
+        try:
+            entry.fitted = self._fit(entry, _PAST)
+            if entry.fitted is None:
+                entry.note = "not trained: there is too little to learn from"
+                return
+            for source in entry.model.sources(entry.fitted, self._around):
+                self._measure(entry, source.name, propose(source, self._cases, _PROPOSED))
+        except StorageError:
+            raise
+        except Exception as error:
+            self._failed(entry, error)
+        finally:
+            self._shares.pop((name, _PAST), None)
+        if entry.model.earns is None:
+            entry.earned = any(value > 0 for key, value in entry.metrics.items() if key.endswith("gain_low"))
+
+    def _failed(self, entry: _Entry, error: Exception) -> None:
+        """The others go on, and what served before goes on serving."""
+        expected = isinstance(error, AisleError)
+        log.error("training %s: %s", entry.model.name, error, exc_info=None if expected else error)
+        entry.fitted = None
+        entry.note = f"failed: {error}" if expected else f"failed: {type(error).__name__}: {error}"
+
+    def _measure(self, entry: _Entry, source: str, proposed: list[Candidates]) -> None:
+        self._progress(f"{entry.model.name}: measuring", len(self._cases), len(self._cases))
+        entry.proposals[source] = proposed
+        found, popularity = places(proposed, self._cases), self._popularity
+        gain = Gain.of(found.hits, popularity.hits, self._cases.visitor)
+        entry.metrics |= {
+            f"{source}.recall@20": found.recall,
+            f"{source}.mrr@20": found.mrr,
+            f"{source}.gain": gain.mean,
+            f"{source}.gain_low": gain.low,
+            f"{source}.gain_high": gain.high,
+        }
+
+    # --------------------------------------------------------------- versions
+
+    def _version(self, entry: _Entry) -> ModelVersion:
+        """The version that a training leaves of a model, promoted if it earned that."""
+        name, store = entry.model.name, self._parts.stores.models
+        made = self._bench.versions().get(name)
+        if made is not None:
+            return next(one for one in store.versions(name) if one.version == made)
+        fitted = self._fitted_for_good(entry)
+        if fitted is None:
+            return ModelVersion(name, "", now_ms(), note=entry.note)
+        metrics = {
+            **fitted.metrics,
+            **entry.metrics,
+            "popularity.recall@20": self._popularity.recall,
+            "popularity.mrr@20": self._popularity.mrr,
+            "cases": float(len(self._cases)),
+        }
+        if entry.model.earns is not None:
+            entry.earned = entry.model.earns(metrics)
+        if not entry.earned and not entry.note:
+            entry.note = self._why_not(metrics)
+        params = {**fitted.params, "seq": self._last_seq}
+        version = store.create(name, fitted.arrays, files=fitted.files, params=params, metrics=metrics, note=entry.note)
+        try:
+            if entry.earned:
+                self._try(entry, version.version)
+                store.promote(name, version.version)
+        except TrainingFailed as error:
+            self._failed(entry, error)
+            entry.earned = False
+        self._bench.made(name, version.version)
+        return replace(version, active=entry.earned, note=entry.note)
+
+    def _fitted_for_good(self, entry: _Entry) -> Fitted | None:
+        """What the version is made of: a fit on everything for what may serve, else the fit that was measured."""
+        fitted = entry.fitted
+        may_serve = entry.earned or entry.model.earns is not None
+        try:
+            if fitted is None or not may_serve:
+                return fitted
+            if self._ends < time.monotonic():
+                entry.note = "fitted without the newest sessions: the time was up"
+                return fitted
+            return self._fit(entry, _ALL)
+        except StorageError:
+            raise
+        except Exception as error:
+            self._failed(entry, error)
+            return None
+        finally:
+            self._shares.pop((entry.model.name, _ALL), None)
+
+    def _why_not(self, metrics: Mapping[str, float]) -> str:
+        if not len(self._cases) and not any(value for key, value in metrics.items() if key.endswith("_cases")):
+            return "not promoted: too few events to measure it"
+        return "not promoted: it does not beat popularity on held-out traffic by more than chance"
+
+    def _try(self, entry: _Entry, version: str) -> None:
+        """Make the sources of the version as it was written, and ask them. Raises TrainingFailed."""
+        fitted = stored(self._parts.stores.models, entry.model.name, version)
+        for source in entry.model.sources(fitted, self._parts.surroundings()):
+            for shopper in self._cases.shoppers[:5]:
+                scores = source.recommend(shopper, np.empty(0, np.int32), 20).scores
+                if not np.isfinite(scores).all():
+                    raise TrainingFailed(f"model {entry.model.name} {version}: its scores are not finite")
+
+
+def _recall(found: Places) -> float:
+    return found.recall
+
+
+def _groups(changed: Callable[[int, int], list[Group]]) -> Iterator[Group]:
+    """The whole catalogue, a piece at a time."""
+    seq = 0
+    while groups := changed(seq, 4000):
+        yield from groups
+        seq = max(group.seq for group in groups)

@@ -1,0 +1,57 @@
+"""What a training found, as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from aisle.types import ModelVersion
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def models_table(versions: Sequence[ModelVersion]) -> Table:
+    """A row a model: its version, whether it serves, and if not, why."""
+    from rich.table import Table
+
+    table = Table("model", "version", "serves", "note", title="Models", title_justify="left")
+    for version in versions:
+        table.add_row(version.name, version.version or "none", "yes" if version.active else "no", version.note)
+    return table
+
+
+def sources_table(versions: Sequence[ModelVersion]) -> Table | None:
+    """A row a source: what it finds alone and what it adds to the others; None when nothing was measured."""
+    from rich.table import Table
+
+    metrics: dict[str, float] = {}
+    for version in versions:
+        metrics |= version.metrics
+    names = source_names(metrics)
+    n_cases = int(metrics.get("cases", 0))
+    if not names or not n_cases:
+        return None
+    adds = any(f"{name}.adds" in metrics for name in names)
+    table = Table(title=f"What each source finds of {n_cases:,} held-out steps", title_justify="left")
+    table.add_column("source")
+    for column in ("recall@20", "MRR@20", "recall over popularity, 95%", *(("MRR it adds, 95%",) if adds else ())):
+        table.add_column(column, justify="right")
+    for name in names:
+        cells = [f"{metrics[f'{name}.{figure}']:.4f}" for figure in ("recall@20", "mrr@20")]
+        cells += [_interval(metrics, f"{name}.{figure}") for figure in ("gain", *(("adds",) if adds else ()))]
+        table.add_row(name, *cells)
+    return table
+
+
+def source_names(metrics: Mapping[str, float]) -> list[str]:
+    """The sources that were measured: popularity first, then from the best to the least."""
+    suffix = ".recall@20"
+    names = [key.removesuffix(suffix) for key in metrics if key.endswith(suffix)]
+    return sorted(names, key=lambda name: (name != "popularity", -metrics[name + suffix]))
+
+
+def _interval(metrics: Mapping[str, float], key: str) -> str:
+    if key not in metrics:
+        return ""
+    return f"{metrics[key]:+.4f} [{metrics[f'{key}_low']:+.4f}, {metrics[f'{key}_high']:+.4f}]"
