@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aisle.types import Clause, Group, Query, Reason
+from aisle.types import NOTHING, Clause, Group, Query, Reason
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "because_viewed": {"en": "Because you viewed {subject}", "zh": "因为您看过{subject}"},
@@ -21,7 +21,20 @@ SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "bought_together": {"en": "Often bought with {subject}", "zh": "常与{subject}一起购买"},
     "viewed_together": {"en": "Shoppers who viewed {subject} also viewed this", "zh": "看过{subject}的顾客也看了它"},
     "similar_to": {"en": "Similar to {subject}", "zh": "与{subject}相似"},
+    "goes_with": {"en": "Goes well with {subject}", "zh": "与{subject}很搭"},
+    "goes_with_bought": {"en": "Goes well with {subject}, which you bought", "zh": "与您买过的{subject}很搭"},
+    "buy_again": {"en": "You may be running out: bought before", "zh": "可能快用完了：您以前买过"},
+    "comes_back": {"en": "You come back to this", "zh": "您常回来看它"},
+    "kindred": {"en": "Liked by shoppers who look at {subject}", "zh": "喜欢{subject}的顾客也喜欢"},
+    "in_group": {"en": "Part of {subject}", "zh": "属于“{subject}”"},
+    "followed": {"en": "From {subject}, which you follow", "zh": "来自您关注的{subject}"},
+    "new_for_you": {"en": "New in {subject}", "zh": "{subject}新品"},
     "trending": {"en": "Popular right now", "zh": "当前热门"},
+    "trending_hour": {"en": "Popular at this time of day", "zh": "此时段热门"},
+    "trending_weekend": {"en": "Popular at the weekend", "zh": "周末热门"},
+    "trending_weekday": {"en": "Popular on working days", "zh": "工作日热门"},
+    "trending_season": {"en": "Popular at this time of year", "zh": "当季热门"},
+    "trending_place": {"en": "Popular in {subject}", "zh": "{subject}热门"},
     "trending_category": {"en": "Popular in {subject}", "zh": "{subject}热门"},
     "new_here": {"en": "New in the shop", "zh": "新品上架"},
     "matches_query": {"en": "Matches “{subject}”", "zh": "匹配“{subject}”"},
@@ -46,6 +59,13 @@ _WITHOUT_SUBJECT: Final = {
     "bought_together": "for_you",
     "viewed_together": "for_you",
     "similar_to": "for_you",
+    "goes_with": "for_you",
+    "goes_with_bought": "for_you",
+    "kindred": "for_you",
+    "in_group": "for_you",
+    "followed": "for_you",
+    "new_for_you": "new_here",
+    "trending_place": "trending",
     "trending_category": "trending",
     "matches_query": "in_catalogue",
     "close_meaning": "in_catalogue",
@@ -87,33 +107,71 @@ _SHOPPERS: Final[Mapping[str, Mapping[str, str]]] = {
 """Whom a product is for, from the feed's `gender`."""
 
 _BY_RELATION: Final = {"viewed": "because_viewed", "cart": "because_cart", "bought": "because_bought"}
-_BY_SOURCE: Final = {"similar": "similar_to", "bought": "bought_together", "viewed": "viewed_together"}
+_BY_SOURCE: Final = {
+    "similar": "similar_to",
+    "content": "similar_to",
+    "bought": "bought_together",
+    "viewed": "viewed_together",
+    "complements": "goes_with",
+}
+_PLAINLY: Final = {"buy_again": "buy_again", "repeats": "comes_back", "newest": "new_here"}
+_TRENDING: Final = frozenset({"trending", "trending_category"})
 
 
 def reasons_for_source(
-    sources: Sequence[str], title: str = "", *, item_id: str = "", relation: str = "", category: str = ""
+    sources: Sequence[str],
+    title: str = "",
+    *,
+    item_id: str = "",
+    relation: str = "",
+    category: str = "",
+    named: Mapping[str, str] = NOTHING,
+    moment: str = "",
 ) -> tuple[Reason, ...]:
     """Why a recommendation is shown: the source with the largest share first, then what else holds.
 
     `title` and `item_id` are of the product that led here, `relation` what the
     shopper did with it (viewed, cart, bought); `category` of the hit itself.
+    `named` gives the subject of sources that have one of their own (followed:
+    the brand; near_query: the words; kindred, in_group: the group), and
+    `moment` the circumstance that makes the category popular now
+    (`hour:evening`, `place:gb`).
     """
     reasons: list[Reason] = []
     for source in sources:
-        if source == "for_you":
-            found = Reason(_BY_RELATION.get(relation, "because_viewed"), title, item_id)
+        if source in _PLAINLY:
+            found = Reason(_PLAINLY[source])
+        elif source == "complements" and relation == "bought":
+            found = Reason("goes_with_bought", title, item_id)
         elif source in _BY_SOURCE:
             found = Reason(_BY_SOURCE[source], title, item_id)
+        elif source == "near_query":
+            found = Reason("close_meaning", named.get(source, ""))
+        elif source in ("followed", "kindred", "in_group"):
+            found = Reason(source, named.get(source, ""))
+        elif source == "new_for_you":
+            found = Reason("new_for_you", leaf(category))
+        elif source in _TRENDING and moment:
+            found = _of_moment(moment)
         elif source == "trending_category":
             found = Reason("trending_category", leaf(category))
-        elif source == "newest":
-            found = Reason("new_here")
-        else:
+        elif source == "trending":
             found = Reason("trending")
+        else:  # the sources that read the shopper, by whatever model
+            found = Reason(_BY_RELATION.get(relation, "because_viewed"), title, item_id)
         # One product is named once; a reason about it that is weaker adds nothing.
         if not any(r.kind == found.kind or (found.item_id and r.item_id == found.item_id) for r in reasons):
             reasons.append(found)
     return tuple(reasons[:2]) or (Reason("trending"),)
+
+
+def _of_moment(moment: str) -> Reason:
+    kind, _, value = moment.partition(":")
+    if kind == "week":
+        return Reason("trending_weekend" if value == "end" else "trending_weekday")
+    if kind == "place":
+        return Reason("trending_place", " ".join(w.upper() if len(w) < 3 else w.title() for w in value.split("/")[-1:]))
+    return Reason(f"trending_{kind}")
 
 
 def leaf(product_type: str) -> str:

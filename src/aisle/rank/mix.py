@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.ports import CatalogueFacts, Shopper
 from aisle.types import Candidates, Ords, Scores
@@ -14,7 +15,14 @@ from aisle.types import Candidates, Ords, Scores
 Relation: TypeAlias = Literal["", "viewed", "cart", "bought"]
 
 SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
-    "home": {"for_you": 1.0, "trending": 0.15, "trending_category": 0.05, "newest": 1e-6},
+    "home": {
+        "for_you": 1.0,
+        "followed": 0.5,
+        "taste": 0.2,
+        "trending": 0.15,
+        "trending_category": 0.05,
+        "newest": 1e-6,
+    },
     "similar": {"similar": 1.0, "viewed": 0.3, "trending_category": 1e-2, "trending": 1e-4, "newest": 1e-6},
     "together": {
         "bought": 1.0,
@@ -26,18 +34,60 @@ SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
     },
     "viewed": {"viewed": 1.0, "similar": 0.1, "trending_category": 1e-2, "trending": 1e-4, "newest": 1e-6},
     "trending": {"trending_category": 1.0, "trending": 1e-3, "newest": 1e-6},
-    "cart": {"bought": 1.0, "viewed": 0.3, "for_you": 0.2, "similar": 1e-2, "trending": 1e-4, "newest": 1e-6},
+    "complementary": {"bought": 1.0, "complements": 0.6, "viewed": 0.05, "trending": 1e-4, "newest": 1e-6},
+    "cart": {
+        "bought": 1.0,
+        "complements": 0.6,
+        "viewed": 0.3,
+        "for_you": 0.2,
+        "similar": 1e-2,
+        "trending": 1e-4,
+        "newest": 1e-6,
+    },
+    "after_purchase": {"bought": 1.0, "complements": 0.8, "for_you": 0.1, "trending": 1e-4, "newest": 1e-6},
+    "buy_again": {"buy_again": 1.0},
+    "rescue": {"near_query": 1.0, "for_you": 0.3, "trending_category": 1e-2, "trending": 1e-4, "newest": 1e-6},
+    "new_for_you": {"new_for_you": 1.0, "newest": 1e-6},
+    "followed": {"followed": 1.0},
+    "group": {"group": 1.0, "trending": 1e-4, "newest": 1e-6},
 }
 """Weights of the sources by surface. Scores of a source end at 1, so a weight a hundred times
 smaller is a fallback: it decides only among what the sources before it leave open."""
 
-SPREAD: Final = {"home": 0.85, "trending": 0.85, "cart": 0.9, "together": 0.95, "viewed": 0.95, "similar": 1.0}
+SPREAD: Final = {
+    "home": 0.85,
+    "trending": 0.85,
+    "complementary": 0.85,
+    "after_purchase": 0.85,
+    "new_for_you": 0.85,
+    "followed": 0.85,
+    "cart": 0.9,
+    "together": 0.95,
+    "viewed": 0.95,
+    "similar": 1.0,
+}
 """Factor on a score for each product of the same category already chosen."""
 
 BRAND_SPREAD: Final = 0.95
 POOL: Final = 8
 """Candidates looked at while spreading, as a multiple of the places."""
 
+
+OTHER_KIND: Final = frozenset({"complementary", "cart", "after_purchase"})
+"""Surfaces that complement the seeds: nothing of their own category while there is anything else."""
+
+NOT_AGAIN: Final = frozenset({"home", "cart", "complementary", "after_purchase", "new_for_you", "followed", "group"})
+"""Surfaces that leave out what the shopper has bought, unless it is of a kind that comes back."""
+
+FOLLOWED: Final = 1.3
+"""Factor on the score of what is of a followed brand or category."""
+
+SET_ASIDE_KIND, SET_ASIDE_BRAND = 0.5, 0.7
+"""Factors on what is of the category, and of the brand, of a product turned away in this session; both: the product
+of them, squared."""
+
+CHEAP: Final = 1.0
+"""An add-on as dear as the dearest thing in the cart counts 1 / (1 + CHEAP) of one that costs nothing."""
 
 TELLING: Final = 0.05
 """Least share of a score for a source to be named: a fallback that merely agrees is no reason."""
@@ -72,15 +122,19 @@ def mix(
     top_k: int,
     surface: str = "home",
     in_stock_only: bool = True,
+    comes_back: NDArray[np.bool_] | None = None,
 ) -> Mixed:
     """Rank what the sources propose, each with its weight.
 
     Leaves out the seeds, what is gone or sold out, what the shopper dislikes or
-    has in the cart and, on the home page, what they bought.
+    has in the cart and, on the surfaces of `NOT_AGAIN`, what they bought; a kind
+    that `comes_back` (bool by category code: consumables) may be shown again.
+    What was turned away in this session makes its category and brand count
+    less, what is followed counts more, whatever the sources say.
     """
     used = [(c, w) for c, w in proposals if len(c) and w > 0]
     ords = np.unique(np.concatenate([c.ords for c, _ in used])) if used else np.empty(0, np.int32)
-    ords = _allowed(ords, shopper, seeds, facts, home=surface == "home", in_stock_only=in_stock_only)
+    ords = _allowed(ords, shopper, seeds, facts, surface, comes_back, in_stock_only=in_stock_only)
     if not len(ords):
         return Mixed(ords, np.empty(0, np.float32), (), ords, (), {})
     shares = np.zeros((len(used), len(ords)), np.float64)
@@ -93,6 +147,9 @@ def mix(
         shares[row, at[here]] = weight * candidates.scores[here] / (top if top > 0 else 1.0)
         if candidates.because is not None:
             because[row, at[here]] = candidates.because[here]
+    shares *= _wish(ords, shopper, facts)
+    if surface == "cart":
+        shares *= _cheap(ords, seeds if len(seeds) else shopper.cart, facts)
     scores = shares.sum(axis=0)
     chosen = _spread(ords, scores, facts, top_k, SPREAD.get(surface, 1.0))
     in_cart = np.concatenate([shopper.cart, seeds]) if surface == "cart" else shopper.cart
@@ -100,18 +157,71 @@ def mix(
 
 
 def _allowed(
-    ords: Ords, shopper: Shopper, seeds: Ords, facts: CatalogueFacts, *, home: bool, in_stock_only: bool
+    ords: Ords,
+    shopper: Shopper,
+    seeds: Ords,
+    facts: CatalogueFacts,
+    surface: str,
+    comes_back: NDArray[np.bool_] | None,
+    *,
+    in_stock_only: bool,
 ) -> Ords:
-    ords = ords[(ords >= 0) & (ords < len(facts.alive))]
+    n = len(facts.alive)
+    ords = ords[(ords >= 0) & (ords < n)]
     kept = facts.alive[ords]
     if in_stock_only:
         kept = kept & facts.in_stock[ords]
-    unwanted = [seeds, shopper.disliked, shopper.cart, *([shopper.purchased] if home else [])]
+    bought = shopper.purchased
+    if comes_back is not None and len(bought):
+        inside = bought[bought < n]
+        bought = inside[~known_in(comes_back, facts.category[inside])]
+    unwanted = [seeds, shopper.disliked, shopper.cart, *([bought] if surface in NOT_AGAIN else [])]
     known = np.concatenate(unwanted)
     if len(known):
         kept &= ~np.isin(ords, known)
     found: Ords = ords[kept].astype(np.int32)
+    if surface in OTHER_KIND:
+        about = next((o for o in (seeds, shopper.cart, shopper.purchased[:3]) if len(o)), seeds)
+        kinds = facts.category[about[about < n]]
+        other = ~np.isin(facts.category[found], kinds[kinds >= 0])
+        found = found[other] if other.any() else found
     return found
+
+
+def known_in(flags: NDArray[np.bool_], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """bool[n]: the flag of each code; False for -1 and for codes newer than the flags."""
+    inside = (codes >= 0) & (codes < len(flags))
+    return inside & flags[np.where(inside, codes, 0)] if len(flags) else inside
+
+
+def _wish(ords: Ords, shopper: Shopper, facts: CatalogueFacts) -> NDArray[np.float64]:
+    """float64[n]: how what was followed and turned away moves each score."""
+    factor = np.ones(len(ords))
+    if len(shopper.set_aside):
+        aside = shopper.set_aside[shopper.set_aside < len(facts.category)]
+        same_kind, same_brand = (
+            (codes[ords] >= 0) & np.isin(codes[ords], codes[aside]) for codes in (facts.category, facts.brand)
+        )
+        factor[same_kind] *= SET_ASIDE_KIND
+        factor[same_brand] *= SET_ASIDE_BRAND
+        factor[same_kind & same_brand] **= 2
+    if shopper.follows:
+        brands = {name for kind, name in shopper.follows if kind == "brand"}
+        paths = tuple(name for kind, name in shopper.follows if kind == "product_type")
+        codes = [code for code, name in enumerate(facts.brands) if name in brands]
+        kinds = [i for i, path in enumerate(facts.categories) if any(f"{path} >".startswith(f"{p} >") for p in paths)]
+        factor[np.isin(facts.brand[ords], codes) | np.isin(facts.category[ords], kinds)] *= FOLLOWED
+    return factor
+
+
+def _cheap(ords: Ords, cart: Ords, facts: CatalogueFacts) -> NDArray[np.float64]:
+    """float64[n]: what is cheap beside the cart is added without a second thought."""
+    paid = facts.price[cart[cart < len(facts.price)]].astype(np.float64)
+    dearest = float(np.nanmax(paid)) if len(paid) and np.isfinite(paid).any() else 0.0
+    if dearest <= 0:
+        return np.ones(len(ords))
+    price = np.nan_to_num(facts.price[ords].astype(np.float64), nan=dearest)
+    return 1 / (1 + CHEAP * price / dearest)
 
 
 def _spread(ords: Ords, scores: Scores, facts: CatalogueFacts, top_k: int, factor: float) -> np.ndarray:
