@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower
+from aisle.learn.circumstances import CircumstanceCounts
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
 from aisle.learn.shoppers import ShopperStates
@@ -32,11 +33,10 @@ from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.hybrid import HybridRetriever
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
-from aisle.retrieve.trending import TrendingCategory
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
 from aisle.slate import HitMaker, group_title
-from aisle.types import Clause, Group, Ords, Scores, Vectors, now_ms
+from aisle.types import NOTHING, Clause, Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
 
@@ -226,6 +226,10 @@ class Parts:
     def queries(self) -> QueryCounts:
         return self.replay.folds["queries"]  # type: ignore[return-value]
 
+    @property
+    def circumstances(self) -> CircumstanceCounts:
+        return self.replay.folds["circumstances"]  # type: ignore[return-value]
+
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
@@ -244,11 +248,9 @@ class Parts:
         """What made this answer, for the slate log."""
         return {**self.models.now.versions} | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
 
-    def sources(self, surface: str, product_type: str) -> list[tuple[Recommender, float]]:
-        """The sources of a surface with their weights."""
-        chosen = dict(self.models.now.sources)
-        if product_type:
-            chosen["trending_category"] = TrendingCategory(self.popular, self._facts, product_type)
+    def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
+        """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
+        chosen = {**self.models.now.sources, **instead}
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
 
     def category_affinity(self, vector: Vectors | None, ords: Ords) -> Scores:
@@ -326,6 +328,7 @@ class Parts:
             "shoppers": ShopperStates(recommend, self.ord_of),
             "trending": TrendingCounts(recommend.trending_half_life_days, self.ord_of),
             "queries": QueryCounts(),
+            "circumstances": CircumstanceCounts(self.ord_of),
         }
 
     def _new_retriever(self) -> HybridRetriever:

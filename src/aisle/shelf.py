@@ -17,6 +17,8 @@ from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
+from aisle.retrieve.complements import Complements
+from aisle.retrieve.followed import Followed, NewForYou
 from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
@@ -115,6 +117,9 @@ def sources_of(models: Sequence[Recommender], around: Surroundings) -> dict[str,
     plain: list[Recommender] = [
         *([similar] if similar else []),
         ForYou(viewed, bought, similar),
+        Complements(bought, around.facts, around.popular),
+        Followed(around.facts, around.popular),
+        NewForYou(around.facts),
         Trending(around.popular, around.facts),
         TrendingCategory(around.popular, around.facts),
         Newest(around.facts),

@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
-from aisle.explain.reasons import MatchReasons, reasons_for_source
+from aisle.explain.reasons import MatchReasons
 from aisle.intake.importer import Importer
 from aisle.ports import Changes
 from aisle.rank.blend import blend
-from aisle.rank.mix import mix
+from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_page, rank_page
 from aisle.slate import new_list_id, rating_of
+from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
 from aisle.types import (
     Ack,
+    Context,
     Event,
     Filters,
     ImportSummary,
@@ -55,7 +57,7 @@ Progress = Callable[[str, int, int], None]
 
 DEFAULT_FACETS = ("product_type", "brand", "color", "size", "gender", "material", "availability", "price")
 _REVIEWS_SHOWN = 50
-SURFACES = ("home", "similar", "together", "viewed", "trending", "cart")
+SURFACES = tuple(_SURFACES)
 
 
 class Shop:
@@ -67,6 +69,7 @@ class Shop:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._surfaces = Surfaces(parts)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -112,14 +115,16 @@ class Shop:
         hits_per_page: int = 24,
         sort: str = "relevance",
         ignore: Sequence[str] = (),
+        context: Context = NOW,
         record: bool = True,
     ) -> Slate:
-        """Products for the shopper's words, best first.
+        """Products for the shopper's words, best first; without words, in an order of the shopper's own.
 
         `filters` are conditions such as `color:Red AND price < 60`; `facets`
         name the fields to count (None: the usual ones); `sort` is relevance,
         price_asc, price_desc or newest; `ignore` takes back what was
-        understood, by kind (`color`, `price`, …).
+        understood, by kind (`color`, `price`, …). A search that finds nothing
+        comes with a `rescue`: what is near its meaning, or what the shopper may like.
 
         Raises InvalidFilter for a filter that does not parse or an unknown
         field, InvalidRequest for an impossible page.
@@ -128,13 +133,20 @@ class Shop:
         conditions = parse_filters(filters) if isinstance(filters, str) else filters
         counted = DEFAULT_FACETS if facets is None else tuple(facets)
         check_page(page, hits_per_page, sort, self.settings)
+        if not query.strip() and sort == "relevance":
+            slate = self._surfaces.browse(
+                conditions, counted, page, hits_per_page, visitor_id=visitor_id, context=context
+            )
+            return self._remember(slate, visitor_id, started, record)
         asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
-        slate = self._parts.answers.get(asked)
-        if slate is None:
-            slate = self._search(query, conditions, counted, page, hits_per_page, sort, ignore)
-            if slate.degraded == self._parts.lacking:  # nothing that may be better the next time
-                self._parts.answers.put(asked, slate)
-        return self._remember(slate, visitor_id, started, record)
+        kept = self._parts.answers.get(asked)
+        slate = kept or self._search(query, conditions, counted, page, hits_per_page, sort, ignore)
+        if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
+            self._parts.answers.put(asked, slate)
+        rescue = self._surfaces.rescue(slate, visitor_id, context)
+        if rescue is not None:
+            slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))
+        return self._remember(replace(slate, context=dated(context)), visitor_id, started, record)
 
     def _search(
         self,
@@ -212,59 +224,34 @@ class Shop:
         visitor_id: str = "",
         item_ids: Sequence[str] = (),
         product_type: str = "",
+        query: str = "",
+        group: str = "",
+        context: Context = NOW,
         top_k: int = 12,
         record: bool = True,
     ) -> Slate:
-        """Products for a surface: home, similar, together, viewed, trending or cart.
+        """Products for a surface, one of `SURFACES`: what for is in docs/surfaces.md.
 
         `item_ids` are the products the surface is about; `product_type`
-        confines trending. Unknown visitors and items get popular products.
+        confines trending, `query` is what rescue could not find, `group` names
+        the group to browse. Unknown visitors and items get popular products,
+        except where only what is true may be said (buy_again, followed).
 
-        Raises InvalidRequest for an unknown surface.
+        Raises InvalidRequest for an unknown surface, NotFound for an unknown group.
         """
         started = time.perf_counter()
-        if surface not in SURFACES:
-            raise InvalidRequest(f"no surface {surface!r}: use one of {', '.join(SURFACES)}", field="surface")
-        if not 1 <= top_k <= self.settings.server.max_hits_per_page:
-            raise InvalidRequest(f"top_k must be from 1 to {self.settings.server.max_hits_per_page}", field="top_k")
-        parts, facts = self._parts, self._parts.columns.facts
-        shopper = parts.shoppers.view(visitor_id, now_ms())
-        seeds = facts.ords_of(item_ids)
-        proposals = [
-            (source.recommend(shopper, seeds, self.settings.recommend.top_k), weight)
-            for source, weight in parts.sources(surface, product_type)
-        ]
-        ranked = mix(
-            proposals,
-            shopper=shopper,
-            seeds=seeds,
-            facts=facts,
+        most = self.settings.server.max_hits_per_page
+        if not 1 <= top_k <= most:
+            raise InvalidRequest(f"top_k must be from 1 to {most}", field="top_k")
+        slate = self._surfaces.recommend(
+            surface,
+            visitor_id=visitor_id,
+            item_ids=item_ids,
+            product_type=product_type,
+            query=query,
+            group=group,
+            context=context,
             top_k=top_k,
-            surface=surface,
-            in_stock_only=self.settings.recommend.in_stock_only,
-        )
-        subjects = parts.hits.subjects(ranked.because)
-        hits = parts.hits.hits(
-            ranked.ords,
-            ranked.scores,
-            sources=ranked.sources,
-            reasons=lambda row, group: reasons_for_source(
-                ranked.sources[row],
-                subjects[row][0],
-                item_id=subjects[row][1],
-                relation=ranked.relations[row],
-                category=group.lead.product_type,
-            ),
-        )
-        slate = Slate(
-            list_id="",
-            surface=surface,
-            hits=hits,
-            n_hits=len(hits),
-            hits_per_page=top_k,
-            features=ranked.features,
-            propensities=(1.0,) * len(hits),
-            model_versions=parts.model_versions(),
         )
         return self._remember(slate, visitor_id, started, record)
 
@@ -274,7 +261,7 @@ class Shop:
         shown = replace(slate, list_id=new_list_id(), visitor_id=visitor_id, time_ms=now_ms(), took_ms=took_ms)
         if record:
             self._parts.stores.slates.record(shown)
-            self._parts.latencies.add("search" if slate.surface == "search" else "recommend", took_ms)
+            self._parts.latencies.add("recommend" if slate.query is None else "search", took_ms)
         return shown
 
     def suggest(self, prefix: str, *, visitor_id: str = "", top_k: int = 8) -> list[Suggestion]:

@@ -210,6 +210,12 @@ def slate_bytes(slate: Slate) -> bytes:
             "model_versions": dict(slate.model_versions),
             "features": {name: [float(x) for x in values] for name, values in slate.features.items()},
             "degraded": slate.degraded,
+            "context": {
+                "time_ms": slate.context.time_ms,
+                "place": slate.context.place,
+                "device": slate.context.device,
+            },
+            "rescue": slate.rescue.list_id if slate.rescue else "",
         }
     )
 

@@ -1,0 +1,100 @@
+"""The order of a category page: what is wanted now, by everybody and by this shopper, and what is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.ports import CatalogueFacts, Shopper
+from aisle.types import Candidates, Ords, Scores
+
+PERSONAL, TASTE, POPULAR, FRESH, FOLLOWS = 0.9, 0.5, 0.6, 0.15, 0.4
+"""What the shopper's own candidates, their categories and brands, popularity, freshness and follows add at most."""
+
+FRESH_DAYS: Final = 30.0
+"""Days after which a product is half as fresh."""
+
+SOLD_OUT, DISLIKED, SET_ASIDE = 4.0, 8.0, 0.4
+"""What is taken off: sold out comes last, unless it was turned away."""
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Browsed:
+    """A category page's whole order: `ords` int32[n], `scores` float32[n], best first, and the source that tells.
+
+    `because` int32[n] is the ord that led to each, where `sources` names `for_you`.
+    """
+
+    ords: Ords
+    scores: Scores
+    sources: tuple[tuple[str, ...], ...]
+    because: Ords
+
+
+def browse_order(
+    ords: Ords,
+    *,
+    shopper: Shopper,
+    facts: CatalogueFacts,
+    popular: tuple[Ords, Scores],
+    taste: Scores,
+    follows: NDArray[np.bool_],
+    personal: Candidates,
+) -> Browsed:
+    """Order the `ords` int32[n] of a page.
+
+    `popular` are all popular products with scores in [0, 1], `taste` float32[n]
+    and `follows` bool[n] are aligned with `ords`, `personal` are the shopper's candidates.
+    Popularity counts by its root: the best seller is not a hundred times as interesting.
+    """
+    popularity = np.sqrt(_spread_out(popular[0], popular[1], ords))
+    if popularity.max(initial=0) > 0:
+        popularity = popularity / popularity.max()
+    own = _spread_out(personal.ords, personal.scores, ords)
+    if own.max(initial=0) > 0:
+        own = own / own.max()
+    seen = facts.first_seen_ms[ords]
+    # Ages count from the newest product: a shop that was imported a year ago has novelties too.
+    days = (seen.max(initial=0) - seen) / DAY_MS
+    apart = seen.min(initial=0) < seen.max(initial=0) if len(seen) else False
+    fresh = np.exp2(-days / FRESH_DAYS) if apart else np.zeros(len(ords))
+    parts = np.stack([PERSONAL * own, FOLLOWS * follows, POPULAR * popularity, FRESH * fresh, TASTE * taste])
+    scores = parts.sum(axis=0)
+    scores = scores - SOLD_OUT * ~facts.in_stock[ords] - DISLIKED * np.isin(ords, shopper.disliked)
+    if len(shopper.set_aside):
+        aside = shopper.set_aside[shopper.set_aside < len(facts.brand)]
+        same = np.isin(facts.brand[ords], facts.brand[aside]) & (facts.brand[ords] >= 0)
+        scores = scores - SET_ASIDE * same
+    best = np.argsort(-scores, kind="stable")
+    leading = parts[:4].argmax(axis=0)
+    told = parts[:4].max(axis=0) > _LEAST
+    names = ("for_you", "followed", "trending_category", "newest")
+    sources = tuple((names[leading[row]],) if told[row] else () for row in best.tolist())
+    because = _because(personal, ords)[best]
+    return Browsed(ords[best].astype(np.int32), scores[best].astype(np.float32), sources, because)
+
+
+_LEAST: Final = 0.1
+"""Part of a score below which nothing is named."""
+
+
+def _spread_out(known: Ords, scores: Scores, ords: Ords) -> NDArray[np.float64]:
+    """float64[n]: the score of each of `ords`, 0 where it has none."""
+    if not len(known) or not len(ords):
+        return np.zeros(len(ords))
+    dense = np.zeros(int(max(known.max(), ords.max())) + 1)
+    dense[known] = scores
+    return dense[ords]
+
+
+def _because(personal: Candidates, ords: Ords) -> Ords:
+    if personal.because is None or not len(personal) or not len(ords):
+        return np.full(len(ords), -1, np.int32)
+    dense = np.full(int(max(personal.ords.max(), ords.max())) + 1, -1, np.int32)
+    dense[personal.ords] = personal.because
+    return dense[ords]

@@ -1,0 +1,302 @@
+"""Every surface from top to bottom: who asks and when, retrieve, rank, show.
+
+`SURFACES` in `aisle.rank.mix` says which sources a surface listens to and how
+much; this module gives them the shopper, the seeds and the moment. Answers get
+their identity, and are remembered, in `aisle.shop`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import numpy as np
+
+from aisle.errors import InvalidRequest
+from aisle.explain.reasons import MatchReasons, leaf, reasons_for_source
+from aisle.learn.circumstances import Lift
+from aisle.ports import Recommender, Shopper
+from aisle.rank.browse import Browsed, browse_order
+from aisle.rank.mix import SURFACES, mix
+from aisle.retrieve.followed import follows_mask, taste
+from aisle.retrieve.hybrid import Retrieved
+from aisle.retrieve.trending import Trending, TrendingCategory
+from aisle.types import Candidates, Context, Filters, Group, Ords, Query, Reason, Scores, Slate, now_ms
+
+if TYPE_CHECKING:
+    from aisle.parts import Parts
+
+NOW: Final = Context()
+"""Now, by somebody of whom nothing else is known."""
+
+BROWSED: Final = 2000
+"""Products of a category page that are ordered; more than can be paged through."""
+
+POPULAR_KEPT: Final = 4000
+"""Popular products that are ordered anew for a moment."""
+
+NEAR: Final = 0.3
+"""Least cosine for a product to be called close in meaning to a search that found nothing."""
+
+_RESCUED: Final = 12
+_ORDERS_KEPT: Final = 2048
+Value = TypeVar("Value")
+
+
+class Surfaces:
+    """Answers every surface of a shop. May be asked by several threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._popular: _Kept[tuple[Lift, Ords, Ords, Scores]] = _Kept(64)
+        self._pages: _Kept[Retrieved] = _Kept(64)
+        self._orders: _Kept[tuple[object, Browsed]] = _Kept(_ORDERS_KEPT)
+
+    def recommend(
+        self,
+        surface: str,
+        *,
+        visitor_id: str = "",
+        item_ids: Sequence[str] = (),
+        product_type: str = "",
+        query: str = "",
+        group: str = "",
+        context: Context = NOW,
+        top_k: int = 12,
+    ) -> Slate:
+        """Products for a surface, best first; see `Shop.recommend`."""
+        if surface not in SURFACES:
+            raise InvalidRequest(f"no surface {surface!r}: use one of {', '.join(SURFACES)}", field="surface")
+        parts, facts = self._parts, self._parts.columns.facts
+        settings, moment = parts.settings.recommend, dated(context)
+        shopper = parts.shoppers.view(visitor_id, now_ms())
+        seeds = facts.ords_of(item_ids)
+        if not len(seeds) and surface == "after_purchase":
+            seeds = shopper.purchased[:5]
+        lift = parts.circumstances.lift(moment, facts.category, len(facts.categories), facts.version)
+        named: dict[str, str] = {}
+        near = Candidates.none("near_query")
+        if surface == "rescue":
+            near, named["near_query"], category = self._near(query)
+            product_type = product_type or category
+        proposals = [
+            (source.recommend(shopper, seeds, settings.top_k), weight)
+            for source, weight in parts.sources(surface, self._of_moment(lift, product_type))
+        ]
+        if len(near):
+            proposals.append((near, SURFACES[surface]["near_query"]))
+        ranked = mix(
+            proposals,
+            shopper=shopper,
+            seeds=seeds,
+            facts=facts,
+            top_k=top_k,
+            surface=surface,
+            in_stock_only=settings.in_stock_only,
+        )
+        subjects = parts.hits.subjects(ranked.because)
+        codes = facts.category[ranked.ords]
+
+        def why(row: int, shown: Group) -> tuple[Reason, ...]:
+            return reasons_for_source(
+                ranked.sources[row],
+                subjects[row][0],
+                item_id=subjects[row][1],
+                relation=ranked.relations[row],
+                category=shown.lead.product_type,
+                named=named | {"followed": _followed(shopper, shown)},
+                moment=lift.telling[codes[row]] if lift and codes[row] >= 0 else "",
+            )
+
+        hits = parts.hits.hits(ranked.ords, ranked.scores, sources=ranked.sources, reasons=why)
+        features = dict(ranked.features)
+        if lift is not None and len(hits):
+            features["lift_of_moment"] = np.where(codes >= 0, lift.factor[codes], 1.0).tolist()
+        return Slate(
+            list_id="",
+            surface=surface,
+            hits=hits,
+            n_hits=len(hits),
+            hits_per_page=top_k,
+            features=features,
+            propensities=(1.0,) * len(hits),
+            model_versions=parts.model_versions(),
+            context=moment,
+        )
+
+    # -------------------------------------------------------- popular, just now
+
+    def _of_moment(self, lift: Lift | None, product_type: str) -> Mapping[str, Recommender]:
+        """What is popular, in a category and at this moment."""
+        if lift is None and not product_type:
+            return {}
+        facts = self._parts.columns.facts
+        kept = self._lifted(lift)
+
+        def popular() -> tuple[Ords, Scores]:
+            return kept
+
+        made = (Trending(popular, lambda: facts), TrendingCategory(popular, lambda: facts, product_type))
+        return {source.name: source for source in made}
+
+    def _lifted(self, lift: Lift | None) -> tuple[Ords, Scores]:
+        """The popular products, each by what the moment does to its category."""
+        ords, scores = self._parts.popular()
+        if lift is None or not len(ords):
+            return ords, scores
+        kept = self._popular.get(id(lift))
+        if kept is None or kept[0] is not lift or kept[1] is not ords:
+            facts = self._parts.columns.facts
+            first = ords[:POPULAR_KEPT]
+            codes = facts.category[np.minimum(first, len(facts.category) - 1)]
+            moved = scores[:POPULAR_KEPT] * np.where(codes >= 0, lift.factor[codes], 1.0)
+            best = np.argsort(-moved, kind="stable")
+            kept = (lift, ords, first[best], (moved[best] / moved[best[0]]).astype(np.float32))
+            self._popular.put(id(lift), kept)
+        return kept[2], kept[3]
+
+    # ------------------------------------------- when a search finds nothing
+
+    def _near(self, text: str) -> tuple[Candidates, str, str]:
+        """What is near the words in meaning, the words, and the category that was understood."""
+        parts = self._parts
+        query = parts.understander.understand(text)
+        ords, cosines = parts.retriever.nearest(query, parts.settings.recommend.top_k)
+        close = cosines >= NEAR
+        kinds = [u.clause.values[0] for u in query.understood if u.kind == "category" and u.clause.values]
+        return Candidates("near_query", ords[close], cosines[close]), text.strip(), kinds[0] if kinds else ""
+
+    def rescue(self, slate: Slate, visitor_id: str, context: Context) -> Slate | None:
+        """What to show instead of a search that found nothing; None when there is no need or nothing to show."""
+        if slate.n_hits or slate.query is None or not slate.query.text.strip():
+            return None
+        found = self.recommend("rescue", visitor_id=visitor_id, query=slate.query.text, context=context, top_k=_RESCUED)
+        return found if found.hits else None
+
+    # ------------------------------------------------------- a category's page
+
+    def browse(
+        self,
+        conditions: Filters,
+        facets: Sequence[str],
+        page: int,
+        hits_per_page: int,
+        *,
+        visitor_id: str,
+        context: Context,
+    ) -> Slate:
+        """A page of everything under the conditions, in this shopper's own order.
+
+        The first page makes the order; the further ones go on with it, so that
+        none repeats or skips a product whatever happens between them.
+        """
+        parts, offset = self._parts, page * hits_per_page
+        found = self._page(conditions, tuple(facets))
+        order = self._order(found, conditions, page, visitor_id, context)
+        rows = slice(offset, offset + hits_per_page)
+        shopper = parts.shoppers.view(visitor_id, now_ms())
+        sources = order.sources[rows]
+        subjects = parts.hits.subjects(order.because[rows])
+        plainly = MatchReasons(Query(""))
+
+        def why(row: int, shown: Group) -> tuple[Reason, ...]:
+            told = reasons_for_source(
+                sources[row],
+                subjects[row][0],
+                item_id=subjects[row][1],
+                relation="viewed",
+                category=shown.lead.product_type,
+                named={"followed": _followed(shopper, shown)},
+            )
+            return tuple(dict.fromkeys((*(told if sources[row] else ()), *plainly(shown))))[:3]
+
+        hits = parts.hits.hits(
+            order.ords[rows], order.scores[rows], first_position=offset, wanted=conditions, sources=sources, reasons=why
+        )
+        return Slate(
+            list_id="",
+            surface="category",
+            hits=hits,
+            query=Query(""),
+            n_hits=found.n_hits,
+            page=page,
+            hits_per_page=hits_per_page,
+            facets=found.facets,
+            facet_stats=found.facet_stats,
+            features={"browse": order.scores[rows].tolist()[: len(hits)]},
+            propensities=(1.0,) * len(hits),
+            model_versions=parts.model_versions(),
+            degraded=parts.lacking,
+            context=dated(context),
+        )
+
+    def _page(self, conditions: Filters, facets: tuple[str, ...]) -> Retrieved:
+        """What meets the conditions; kept until the catalogue changes."""
+        parts = self._parts
+        asked = (conditions, facets, parts.versions())
+        found = self._pages.get(asked)
+        if found is None:
+            found = parts.retriever.retrieve(Query(""), filters=conditions, facets=facets, top_k=BROWSED)
+            if found.n_hits > len(found.ords):
+                # More than are ordered: the popular ones must be among them.
+                popular = parts.popular()[0][: parts.settings.search.neighbours or 1]
+                also = parts.indexes.lexical.search(Query(""), neighbours=popular, filters=conditions, top_k=1).ords
+                rest = found.ords[~np.isin(found.ords, also)]
+                ords = np.concatenate([also, rest])[:BROWSED].astype(np.int32)
+                found = replace(found, ords=ords)
+            self._pages.put(asked, found)
+        return found
+
+    def _order(self, found: Retrieved, conditions: Filters, page: int, visitor_id: str, context: Context) -> Browsed:
+        parts, facts = self._parts, self._parts.columns.facts
+        kept = self._orders.get((visitor_id, conditions))
+        if page and kept is not None and kept[0] is found.ords:
+            return kept[1]
+        ords = found.ords[found.ords < len(facts.category)]
+        shopper = parts.shoppers.view(visitor_id, now_ms())
+        lift = parts.circumstances.lift(dated(context), facts.category, len(facts.categories), facts.version)
+        own = parts.models.now.sources.get("for_you")
+        nobody = np.empty(0, np.int32)
+        made = browse_order(
+            ords,
+            shopper=shopper,
+            facts=facts,
+            popular=self._lifted(lift),
+            taste=taste(shopper, facts, ords),
+            follows=follows_mask(shopper, facts)[ords] if shopper.follows else np.zeros(len(ords), np.bool_),
+            personal=own.recommend(shopper, nobody, 1000) if own is not None else Candidates.none("for_you"),
+        )
+        self._orders.put((visitor_id, conditions), (found.ords, made))
+        return made
+
+
+def dated(context: Context) -> Context:
+    """With the time that it is, when none was said."""
+    return context if context.time_ms else replace(context, time_ms=now_ms())
+
+
+def _followed(shopper: Shopper, shown: Group) -> str:
+    """What of a product the shopper follows: its brand, else its category."""
+    brand = shown.lead.brand
+    return brand if brand and ("brand", brand) in shopper.follows else leaf(shown.lead.product_type)
+
+
+class _Kept(Generic[Value]):
+    """The last values by key; assignments and look-ups of a dictionary are whole, so no lock is needed."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, Value] = OrderedDict()
+
+    def get(self, key: Hashable) -> Value | None:
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: Value) -> None:
+        self._values[key] = value
+        while len(self._values) > self._size:
+            try:
+                self._values.popitem(last=False)
+            except KeyError:  # another thread was quicker
+                break
