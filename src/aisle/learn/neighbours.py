@@ -27,16 +27,16 @@ PATIENCE: Final = 2
 """Times that all numbers are gone through."""
 
 GRID: Final[Mapping[str, Sequence[float]]] = {
-    "own": (0, 0.25, 0.5, 1, 1.5, 2, 3),
+    "own": (0, 0.25, 0.5, 1, 2, 3, 5),
     "query_decay": (0.3, 0.45, 0.6, 0.75, 0.9),
     "length": (0, 0.15, 0.3, 0.45, 0.6),
-    "half_life": (0, 0.05, 0.1, 0.25, 0.5, 1.0),
+    "half_life": (0, 0.1, 0.25, 0.5, 1.0),
     "rarity": (0, 0.2, 0.4, 0.7),
     "popularity": (0, 0.1, 0.2, 0.35, 0.5),
-    "forward": (0.5, 0.65, 0.75, 0.85, 0.95),
+    "forward": (0.5, 0.65, 0.85, 0.95),
     "backward": (0.5, 0.65, 0.8, 0.9, 1.0),
     "behind": (0, 0.4, 0.6, 0.8, 1.0),
-    "reach": (3, 5, 10, 20),
+    "reach": (3, 5, 20),
     "earlier": (0, 0.1, 0.3, 0.6, 1.0),
     "top_k": (100, 300, 600),
 }
