@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.circumstances import CircumstanceCounts
+from aisle.learn.neighbours import Neighbourhood
+from aisle.learn.items import ItemTable
+from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
+from aisle.learn.session_index import Finding
+from aisle.learn.sessions import RecentSessions, owner_of
+from aisle.learn.session_index import Finding
+from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
@@ -69,6 +77,8 @@ class Parts:
         self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
+        self._whole_histories = False
+        self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
         )
@@ -223,12 +233,20 @@ class Parts:
         return self.replay.folds["trending"]  # type: ignore[return-value]
 
     @property
+    def sessions(self) -> RecentSessions:
+        return self.replay.folds["sessions"]  # type: ignore[return-value]
+
+    @property
     def queries(self) -> QueryCounts:
         return self.replay.folds["queries"]  # type: ignore[return-value]
 
     @property
     def circumstances(self) -> CircumstanceCounts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
+
+    @property
+    def sessions(self) -> RecentSessions:
+        return self.replay.folds["sessions"]  # type: ignore[return-value]
 
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
@@ -329,6 +347,18 @@ class Parts:
             "trending": TrendingCounts(recommend.trending_half_life_days, self.ord_of),
             "queries": QueryCounts(),
             "circumstances": CircumstanceCounts(self.ord_of),
+            "sessions": RecentSessions(
+                recommend.neighbour_steps,
+                self.ord_of,
+                gap_minutes=recommend.session_gap_minutes,
+                whole_histories=self._whole_histories,
+            ),
+            "sessions": RecentSessions(
+                recommend.neighbour_steps,
+                self.ord_of,
+                gap_minutes=recommend.session_gap_minutes,
+                whole_histories=self._whole_histories,
+            ),
         }
 
     def _new_retriever(self) -> HybridRetriever:
@@ -339,16 +369,33 @@ class Parts:
         """What sources look at besides their models, as the shop is now."""
         dense = self.indexes.dense
         return Surroundings(
-            self._facts,
-            self.popular,
-            self.settings,
-            dense.dense if dense else None,
-            (lambda: dense.version) if dense else None,
+            facts=self._facts,
+            popular=self.popular,
+            settings=self.settings,
+            dense=dense.dense if dense else None,
+            dense_version=(lambda: dense.version) if dense else None,
+            neighbourhood=self._neighbourhood,
+            new_index=self.indexes.new_dense,
+            items_of=self._items_of,
         )
+
+    def _neighbourhood(self, how: Finding, whole_histories: bool) -> Neighbourhood:
+        """What the source `neighbours` asks: the fold as it is then, also after a shopper was erased."""
+        self._whole_histories = whole_histories
+        self.sessions.take_for_sessions(whole_histories=whole_histories)
+        return Neighbourhood(lambda: self.sessions.index(), how, owner_of)
+
+    def _items_of(self, ords: Ords) -> ItemTable:
+        """What the catalogue knows of those products, a row each."""
+        groups = self.stores.catalog.groups(ords.tolist())
+        known = [replace(group, ord=row) for row, group in enumerate(groups) if group is not None]
+        text = self.indexes.dense.dense.vectors(ords) if self.indexes.dense else None
+        return ItemTable.of(known, text, ratings=self.stores.content.ratings(), n=len(ords))
 
     def _catalogue_changed(self, groups: Sequence[Group]) -> None:
         self.shoppers.catalogue_changed()
         self.trending.catalogue_changed()
+        self.sessions.catalogue_changed()
         fresh = {g.ord: _suggestable(g) for g in groups if g.products}
         gone = [g.ord for g in groups if not g.products]
         self._entries.update(fresh)
@@ -360,10 +407,14 @@ class Parts:
 
     def _follow_events(self) -> bool:
         self.replay.keep_up()
+        self.sessions.refresh()
         return False
 
     def _follow_models(self) -> bool:
         self.models.follow()
+        if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
+            self.sessions.index()
+            self.sessions.refresh()
         return False
 
     def _follow_words(self) -> bool:

@@ -41,7 +41,7 @@ class ShopSettings(_Section):
 
 
 class EncoderSettings(_Section):
-    """The pretrained text encoder."""
+    """The pretrained encoders of text, photos and sound."""
 
     model: str = Field(
         "all-MiniLM-L6-v2",
@@ -52,6 +52,16 @@ class EncoderSettings(_Section):
     max_tokens: int = Field(128, ge=8, le=8192, description="Tokens of a product text that are read.")
     batch_tokens: int = Field(4096, ge=64, description="Padded tokens in one batch while encoding the catalogue.")
     threads: int = Field(0, ge=0, description="Threads for encoding; 0: one a physical core.")
+    image_model: str = Field(
+        "",
+        description="A vision, CLIP or SigLIP model of Hugging Face: a folder, or a name already on this machine. "
+        "Empty: a small one is trained on the shop's own photos.",
+    )
+    audio_model: str = Field(
+        "",
+        description="A Hugging Face model that reads waveforms (Wav2Vec2, HuBERT, WavLM): a folder, or a name already "
+        "on this machine, for products with an `audio_link`. Empty: sound is not listened to.",
+    )
 
 
 class SearchSettings(_Section):
@@ -80,7 +90,15 @@ class RecommendSettings(_Section):
     history_length: int = Field(
         100, ge=1, le=10_000, description="Events of a shopper that are remembered for serving."
     )
+    neighbour_steps: int = Field(
+        1_000_000, ge=1000, description="Newest steps of all shoppers among whose sessions like ones are found."
+    )
     session_gap_minutes: float = Field(30.0, gt=0, description="Minutes of silence that end a session without an id.")
+    neighbour_steps: int = Field(
+        400_000,
+        ge=1000,
+        description="Newest steps of all shoppers among which sessions like the present one are found.",
+    )
     top_k: int = Field(300, ge=10, description="Candidates taken from each source.")
     in_stock_only: bool = Field(True, description="Recommend only what can be bought.")
 

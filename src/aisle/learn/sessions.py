@@ -91,7 +91,8 @@ class RecentSessions:
         self._made: _Made | None = None
         self._n_made = 0
         self._due = False
-        self._unknown = False
+        self._look_again = False
+        self._n_unknown = 0
         self._seq = 0
 
     @property
@@ -166,7 +167,12 @@ class RecentSessions:
 
     def refresh(self) -> bool:
         """Make the index anew where what came cannot be added to it; for a thread that nobody waits for."""
-        if self._made is None or not (self._due or len(self._fresh) > MOST_FRESH):
+        if self._made is None:
+            return False
+        if self._look_again:
+            self._look_again = False
+            self._due = self._due or sum(self._ord_of(item) < 0 for item in list(self._items)) != self._n_unknown
+        if not (self._due or len(self._fresh) > MOST_FRESH):
             return False
         with self._making:
             self._make()
@@ -178,14 +184,14 @@ class RecentSessions:
             self._whole, self._due = whole_histories, True
 
     def catalogue_changed(self) -> None:
-        """Items that were unknown may be known now."""
-        self._due = self._due or self._unknown
+        """Items that were unknown may be known now: looked at when it is time to refresh."""
+        self._look_again = True
 
     def _make(self) -> None:
         self._due = False
         rows = self._settled(for_index=True)
         ords = np.fromiter(map(self._ord_of, self._items), np.int64, len(self._items))
-        self._unknown = bool((ords < 0).any())
+        self._n_unknown = int((ords < 0).sum())
         rows = rows[np.argsort(rows["visitor"], kind="stable")]
         found = ords[rows["item"]] if len(rows) else np.empty(0, np.int64)
         rows, found = rows[found >= 0], found[found >= 0].astype(np.int32)
@@ -221,7 +227,7 @@ class RecentSessions:
         for visitor, session, time_ms, item, strength in fresh:
             ord_ = self._ord_of(self._items[item])
             if ord_ < 0:
-                self._unknown = True
+                self._n_unknown = -1  # looked for again whenever the catalogue changes
                 continue
             before = made.opened.get(visitor) or _newest(made, visitor)
             if before is not None and time_ms < before.time_ms - self._gap_ms:
