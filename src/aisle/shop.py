@@ -22,6 +22,7 @@ from aisle.ports import Changes
 from aisle.rank.blend import blend
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_page, rank_page
+from aisle.retrieve.reading import Reading
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
@@ -280,6 +281,14 @@ class Shop:
     def trending(self, product_type: str = "", *, visitor_id: str = "", top_k: int = 12) -> Slate:
         """What is popular now, in the shop or in a category."""
         return self.recommend("trending", visitor_id=visitor_id, product_type=product_type, top_k=top_k)
+
+    def content(self, item_ids: Sequence[str] = (), *, visitor_id: str = "", top_k: int = 6) -> list[Reading]:
+        """Guides, help pages and reviews about some products, else about what the visitor looked at last."""
+        return self._surfaces.content(item_ids, visitor_id, top_k)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Groups of products to explore: `group` (for `recommend`), `name`, `count`, `image_link`, `item_ids`."""
+        return self._surfaces.groups()
 
     def item(self, item_id: str) -> ItemPage:
         """All that a product page shows, by an item's or a group's id. Raises NotFound."""

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from aisle.errors import InvalidRequest
+from aisle.errors import InvalidRequest, NotFound
 from aisle.explain.reasons import MatchReasons, leaf, reasons_for_source
 from aisle.learn.circumstances import Lift
 from aisle.ports import Recommender, Shopper
 from aisle.rank.browse import Browsed, browse_order
 from aisle.rank.mix import SURFACES, mix
 from aisle.retrieve.followed import follows_mask, taste
+from aisle.retrieve.groups import Groups
 from aisle.retrieve.hybrid import Retrieved
+from aisle.retrieve.reading import Library, Reading
 from aisle.retrieve.trending import Trending, TrendingCategory
 from aisle.types import Candidates, Context, Filters, Group, Ords, Query, Reason, Scores, Slate, now_ms
 
@@ -41,6 +43,8 @@ NEAR: Final = 0.3
 """Least cosine for a product to be called close in meaning to a search that found nothing."""
 
 _RESCUED: Final = 12
+_READ_ABOUT: Final = 4
+_LEAST_OF_GROUP: Final = 4
 _ORDERS_KEPT: Final = 2048
 Value = TypeVar("Value")
 
@@ -50,6 +54,8 @@ class Surfaces:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._library = Library(parts.stores.content, lambda: parts.indexes.encoder)
+        self._groups: tuple[Groups, int, list[dict[str, Any]]] | None = None
         self._popular: _Kept[tuple[Lift, Ords, Ords, Scores]] = _Kept(64)
         self._pages: _Kept[Retrieved] = _Kept(64)
         self._orders: _Kept[tuple[object, Browsed]] = _Kept(_ORDERS_KEPT)
@@ -77,16 +83,18 @@ class Surfaces:
             seeds = shopper.purchased[:5]
         lift = parts.circumstances.lift(moment, facts.category, len(facts.categories), facts.version)
         named: dict[str, str] = {}
-        near = Candidates.none("near_query")
+        asked_for = Candidates.none("")
         if surface == "rescue":
-            near, named["near_query"], category = self._near(query)
+            asked_for, named["near_query"], category = self._near(query)
             product_type = product_type or category
+        elif surface == "group":
+            asked_for, named["in_group"] = self._members(group)
         proposals = [
             (source.recommend(shopper, seeds, settings.top_k), weight)
             for source, weight in parts.sources(surface, self._of_moment(lift, product_type))
         ]
-        if len(near):
-            proposals.append((near, SURFACES[surface]["near_query"]))
+        if len(asked_for):
+            proposals.append((asked_for, SURFACES[surface][asked_for.source]))
         ranked = mix(
             proposals,
             shopper=shopper,
@@ -231,6 +239,67 @@ class Surfaces:
             degraded=parts.lacking,
             context=dated(context),
         )
+
+    # ------------------------------------------------------ groups to explore
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups that have a name and products, the largest first."""
+        known = self._parts.models.now.sources.get("kindred")
+        if not isinstance(known, Groups):
+            return []
+        kept = self._groups
+        facts = self._parts.columns.facts
+        if kept is None or kept[0] is not known or kept[1] != facts.version:
+            found = [one for n, name in enumerate(known.names) if name and (one := self._group(known, n, name))]
+            kept = self._groups = (known, facts.version, sorted(found, key=lambda one: -one["count"]))
+        return kept[2]
+
+    def _group(self, known: Groups, number: int, name: str) -> dict[str, Any] | None:
+        parts, facts = self._parts, self._parts.columns.facts
+        ords = known.members(number)
+        ords = ords[ords < len(facts.alive)]
+        ords = ords[facts.recommendable[ords]]
+        if len(ords) < _LEAST_OF_GROUP:
+            return None
+        shown = [g for g in parts.stores.catalog.groups(ords[:12].tolist()) if g is not None and g.products]
+        return {
+            "group": str(number),
+            "name": name,
+            "count": len(ords),
+            "image_link": next((g.lead.image_link for g in shown if g.lead.image_link), ""),
+            "item_ids": [g.lead.item_id for g in shown],
+        }
+
+    def _members(self, group: str) -> tuple[Candidates, str]:
+        """A group's products, the typical and the popular first, and its name. Raises NotFound."""
+        known = self._parts.models.now.sources.get("kindred")
+        if not isinstance(known, Groups) or not group.isdecimal() or int(group) >= len(known.names):
+            raise NotFound(f"there is no group {group[:20]!r}: GET /v1/groups names them")
+        ords = known.members(int(group))
+        popular, scores = self._parts.popular()
+        place = np.zeros(int(max(ords.max(initial=0), popular.max(initial=0))) + 1, np.float32)
+        place[popular] = scores
+        worth = np.linspace(1, 0.5, len(ords), dtype=np.float32) + np.sqrt(place[ords])
+        best = np.argsort(-worth, kind="stable")
+        return Candidates("in_group", ords[best], worth[best]), known.names[int(group)]
+
+    # -------------------------------------------------------- things to read
+
+    def content(self, item_ids: Sequence[str], visitor_id: str, top_k: int) -> list[Reading]:
+        """Pages and reviews about some products or, without any, about what the shopper looked at last."""
+        parts, facts = self._parts, self._parts.columns.facts
+        ords = facts.ords_of(item_ids)
+        if not item_ids:
+            recent = parts.shoppers.view(visitor_id, now_ms()).recent[:_READ_ABOUT]
+            ords = recent[recent < len(facts.category)]
+        groups = [group for group in parts.stores.catalog.groups(ords.tolist()) if group is not None and group.products]
+        dense = parts.indexes.dense
+        known = np.array([group.ord for group in groups], np.int32)
+        vectors = dense.dense.vectors(known) if dense is not None and len(known) else None
+        pages = self._library.pages_about(groups, vectors, parts.settings.shop.language, top_k)
+        return [*pages, *self._library.reviews_of(groups, top_k, each=2 if item_ids else 1)]
+
+    # ----------------------------------------------------------------- parts
 
     def _page(self, conditions: Filters, facets: tuple[str, ...]) -> Retrieved:
         """What meets the conditions; kept until the catalogue changes."""

@@ -29,6 +29,10 @@ SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "in_group": {"en": "Part of {subject}", "zh": "属于“{subject}”"},
     "followed": {"en": "From {subject}, which you follow", "zh": "来自您关注的{subject}"},
     "new_for_you": {"en": "New in {subject}", "zh": "{subject}新品"},
+    "reading_about": {"en": "Good to know about {subject}", "zh": "关于{subject}"},
+    "reading_about_review": {"en": "What a customer says of {subject}", "zh": "顾客对{subject}的评价"},
+    "reading_viewed": {"en": "Because you viewed {subject}", "zh": "因为您看过{subject}"},
+    "reading_viewed_review": {"en": "About {subject}, which you viewed", "zh": "关于您看过的{subject}"},
     "trending": {"en": "Popular right now", "zh": "当前热门"},
     "trending_hour": {"en": "Popular at this time of day", "zh": "此时段热门"},
     "trending_weekend": {"en": "Popular at the weekend", "zh": "周末热门"},
@@ -133,7 +137,7 @@ def reasons_for_source(
     `title` and `item_id` are of the product that led here, `relation` what the
     shopper did with it (viewed, cart, bought); `category` of the hit itself.
     `named` gives the subject of sources that have one of their own (followed:
-    the brand; near_query: the words; kindred, in_group: the group), and
+    the brand; near_query: the words; in_group: the group), and
     `moment` the circumstance that makes the category popular now
     (`hour:evening`, `place:gb`).
     """
@@ -147,8 +151,10 @@ def reasons_for_source(
             found = Reason(_BY_SOURCE[source], title, item_id)
         elif source == "near_query":
             found = Reason("close_meaning", named.get(source, ""))
-        elif source in ("followed", "kindred", "in_group"):
+        elif source in ("followed", "in_group"):
             found = Reason(source, named.get(source, ""))
+        elif source == "kindred":
+            found = Reason("kindred", title, item_id)
         elif source == "new_for_you":
             found = Reason("new_for_you", leaf(category))
         elif source in _TRENDING and moment:

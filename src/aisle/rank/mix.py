@@ -49,7 +49,7 @@ SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
     "rescue": {"near_query": 1.0, "for_you": 0.3, "trending_category": 1e-2, "trending": 1e-4, "newest": 1e-6},
     "new_for_you": {"new_for_you": 1.0, "newest": 1e-6},
     "followed": {"followed": 1.0},
-    "group": {"group": 1.0, "trending": 1e-4, "newest": 1e-6},
+    "group": {"in_group": 1.0},
 }
 """Weights of the sources by surface. Scores of a source end at 1, so a weight a hundred times
 smaller is a fallback: it decides only among what the sources before it leave open."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from aisle.errors import InvalidRequest
 from aisle.settings import Settings
+from aisle.types import Context
 from aisle.web.limits import Workers
 from aisle.web.metrics import Metrics
 from aisle.web.models import Problem
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 LANGUAGES = ("en", "zh")
+_PHONE = re.compile(r"Mobi|Android|iPhone|iPod", re.IGNORECASE)
 
 _PROBLEMS = {
     400: "An argument is wrong; `field` names it.",
@@ -50,6 +53,13 @@ class Edge:
         """The language of an answer: the one wished for if there is one, else the shop's."""
         wanted = wished[:2].lower()
         return wanted if wanted in LANGUAGES else self.settings.shop.language
+
+    def context(self, request: Request, place: str, device: Literal["", "phone", "desk"]) -> Context:
+        """Where and on what somebody looks: as they say, else as the shop's header and the browser say."""
+        headers = request.headers
+        said = headers.get("user-agent", "")
+        seen: Literal["", "phone", "desk"] = "phone" if _PHONE.search(said) else "desk" if "Mozilla" in said else ""
+        return Context(place=place or headers.get("x-aisle-place", "")[:64], device=device or seen)
 
     def query(self, text: str) -> str:
         """What is read of a query: the beginning."""

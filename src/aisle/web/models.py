@@ -18,9 +18,21 @@ ListId = Annotated[
 ]
 Degraded = Annotated[list[str], Field(description="Parts that could not help with this answer; empty when all did.")]
 Sort = Literal["relevance", "price_asc", "price_desc", "newest"]
+Place = Annotated[
+    str,
+    Field(
+        max_length=64, description="Where the shopper is, `GB` or `GB/Leeds`; else the header X-Aisle-Place.",
+        examples=["GB/Leeds"],
+    ),
+]  # fmt: skip
+Device = Annotated[
+    Literal["", "phone", "desk"], Field(description="On what the shopper looks; empty: as the User-Agent says.")
+]
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """Nothing but what is named here."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -63,6 +75,8 @@ class SearchParams(BaseModel):
     sort: Sort = Field("relevance", description="Order of the hits.")
     visitor_id: str = Field("", max_length=256, description="Who searches; empty: nobody in particular.")
     session_id: str = Field("", max_length=256, description="The visit that the search belongs to.")
+    place: Place = ""
+    device: Device = ""
     language: str = Field("", max_length=16, description="Language of the reasons: en or zh. Empty: the shop's own.")
 
 
@@ -91,11 +105,18 @@ class RecommendParams(BaseModel):
         [], max_length=100, description="What the shopper looks at, or the cart; repeatable.", examples=[["MH01"]]
     )
     product_type: str = Field("", max_length=500, description="Only from this category.", examples=["Women > Tops"])
+    query: str = Field("", description="What a search did not find, for `rescue`.")
+    group: str = Field("", max_length=100, description="Which group, for `group`: an id of /v1/groups.")
+    place: Place = ""
+    device: Device = ""
     top_k: int = Field(12, ge=1, le=200, description="Most hits.")
     language: str = Field("", max_length=16, description="Language of title and reasons: en or zh.")
 
 
-Surface = Literal["home", "similar", "together", "viewed", "trending", "cart"]
+Surface = Literal[
+    "home", "similar", "together", "viewed", "trending", "complementary", "cart", "after_purchase", "buy_again",
+    "rescue", "new_for_you", "followed", "group",
+]  # fmt: skip
 
 
 class EventItemBody(BaseModel):
@@ -124,7 +145,10 @@ class EventBody(BaseModel):
     rating: float | None = Field(None, description="For `rate`: 1 to 5.")
     value: float | str | None = Field(None, description="What it was worth in all.", examples=[52.0])
     currency: str | None = Field(None, examples=["USD"])
-    params: dict[str, str | int | float | bool] | None = Field(None, description="Anything else.")
+    params: dict[str, str | int | float | bool] | None = Field(
+        None, description="Anything else. `follow` names a `brand` or `product_type` here; `undo` takes a `follow` or "
+        "`not_interested` back; `place` and `device` say where and on what.",
+    )  # fmt: skip
 
 
 class EventBatch(BaseModel):
@@ -173,7 +197,7 @@ class Problem(BaseModel):
     fault_id: str | None = Field(None, description="Under which the server's log has the story (5xx).")
 
 
-class UnderstoodPart(_Answer):
+class UnderstoodPart(Answer):
     """A part of the query that was given a meaning."""
 
     kind: str = Field(examples=["price"])
@@ -186,7 +210,7 @@ class UnderstoodPart(_Answer):
     confidence: float = Field(ge=0, le=1)
 
 
-class ReasonPart(_Answer):
+class ReasonPart(Answer):
     """Why a hit is shown."""
 
     kind: str = Field(examples=["viewed_similar"])
@@ -194,7 +218,7 @@ class ReasonPart(_Answer):
     item_id: str
 
 
-class HitPart(_Answer):
+class HitPart(Answer):
     """One product (a group of variants)."""
 
     item_id: ItemId
@@ -218,12 +242,12 @@ class HitPart(_Answer):
     highlights: dict[str, str] = Field(description="Field to its HTML-escaped text with <em> around what matched.")
 
 
-class FacetCount(_Answer):
+class FacetCount(Answer):
     value: str
     count: int = Field(ge=0)
 
 
-class SearchAnswer(_Answer):
+class SearchAnswer(Answer):
     """Hits, and the facets counted over exactly all that match."""
 
     list_id: ListId
@@ -237,11 +261,12 @@ class SearchAnswer(_Answer):
     hits: list[HitPart]
     facets: dict[str, list[FacetCount]]
     facet_stats: dict[str, tuple[float, float]] = Field(description="Least and greatest value over the hits.")
+    rescue: RecommendAnswer | None = Field(description="When nothing was found: what comes near, or may please.")
     took_ms: Took
     degraded: Degraded
 
 
-class SuggestionPart(_Answer):
+class SuggestionPart(Answer):
     text: str
     kind: Literal["query", "category", "product"]
     item_id: str
@@ -249,12 +274,12 @@ class SuggestionPart(_Answer):
     highlight: str = Field(description="HTML-escaped text with <em> around what was typed.")
 
 
-class SuggestAnswer(_Answer):
+class SuggestAnswer(Answer):
     suggestions: list[SuggestionPart]
     took_ms: Took
 
 
-class RecommendAnswer(_Answer):
+class RecommendAnswer(Answer):
     """A list for a place in the shop."""
 
     list_id: ListId
@@ -265,7 +290,7 @@ class RecommendAnswer(_Answer):
     degraded: Degraded
 
 
-class VariantPart(_Answer):
+class VariantPart(Answer):
     item_id: ItemId
     title: str
     color: str
@@ -279,7 +304,7 @@ class VariantPart(_Answer):
     additional_image_links: list[str]
 
 
-class ReviewPart(_Answer):
+class ReviewPart(Answer):
     review_id: str
     item_id: str
     rating: float
@@ -289,7 +314,7 @@ class ReviewPart(_Answer):
     time_ms: int
 
 
-class ItemAnswer(_Answer):
+class ItemAnswer(Answer):
     """All that a product page shows; the fields are those of the variant asked for."""
 
     item_id: ItemId
@@ -319,7 +344,7 @@ class ItemAnswer(_Answer):
     reviews: list[ReviewPart]
 
 
-class AckAnswer(_Answer):
+class AckAnswer(Answer):
     """Durable at `seq`."""
 
     event_id: str
@@ -327,11 +352,11 @@ class AckAnswer(_Answer):
     duplicate: bool = Field(description="It was already there: nothing changed.")
 
 
-class AcksAnswer(_Answer):
+class AcksAnswer(Answer):
     acks: list[AckAnswer]
 
 
-class ChangesAnswer(_Answer):
+class ChangesAnswer(Answer):
     """What changed; search shows it within a second."""
 
     n_added: int = Field(ge=0)
@@ -339,47 +364,6 @@ class ChangesAnswer(_Answer):
     n_unchanged: int = Field(ge=0)
     n_removed: int = Field(ge=0)
     seq: int = Field(ge=0)
-
-
-class PromotionPart(_Answer):
-    promotion_id: str
-    name: str
-    description: str
-    coupon_code: str
-    starts_ms: int
-    ends_ms: int
-    details: dict[str, str]
-
-
-class PromotionsAnswer(_Answer):
-    promotions: list[PromotionPart]
-
-
-class PagePart(_Answer):
-    page_id: str
-    title: str
-    text: str
-
-
-class PagesAnswer(_Answer):
-    pages: list[PagePart]
-
-
-class CategoryPart(_Answer):
-    """A category and those within it."""
-
-    name: str
-    path: str = Field(examples=["Men > Tops"])
-    count: int = Field(ge=0)
-    children: list[CategoryPart]
-
-
-class ShopAnswer(_Answer):
-    name: str
-    language: str
-    currency: str
-    n_products: int = Field(ge=0)
-    categories: list[CategoryPart]
 
 
 class VisitorAnswer(BaseModel):
@@ -395,19 +379,19 @@ class ErasedAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class LoggedPart(_Answer):
+class LoggedPart(Answer):
     """An event with its place in the log."""
 
     seq: int
     event: dict[str, Any]
 
 
-class EventsAnswer(_Answer):
+class EventsAnswer(Answer):
     events: list[LoggedPart]
     last_seq: int = Field(description="Ask for what is after this next time.")
 
 
-class ModelPart(_Answer):
+class ModelPart(Answer):
     name: str
     version: str
     created_ms: int
@@ -416,7 +400,7 @@ class ModelPart(_Answer):
     note: str
 
 
-class ModelsAnswer(_Answer):
+class ModelsAnswer(Answer):
     models: list[ModelPart]
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from aisle.explain.reasons import sentence
 from aisle.ports import Changes
+from aisle.retrieve.reading import Reading
 from aisle.slate import group_title
 from aisle.types import (
     Ack,
@@ -26,6 +27,7 @@ from aisle.types import (
     Page,
     Product,
     Promotion,
+    Reason,
     Review,
     Slate,
     Suggestion,
@@ -38,7 +40,14 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "together": {"en": "Often bought together", "zh": "经常一起购买"},
     "viewed": {"en": "Shoppers also viewed", "zh": "看过此商品的顾客也看了"},
     "trending": {"en": "Popular right now", "zh": "当前热门"},
+    "complementary": {"en": "Goes well with it", "zh": "与它很搭"},
     "cart": {"en": "Goes well with your cart", "zh": "与您的购物车相配"},
+    "after_purchase": {"en": "Goes well with what you bought", "zh": "与您刚买的很搭"},
+    "buy_again": {"en": "Buy it again", "zh": "再次购买"},
+    "rescue": {"en": "Nothing matches, but these come close", "zh": "没有完全相符的，以下比较接近"},
+    "new_for_you": {"en": "New for you", "zh": "适合您的新品"},
+    "followed": {"en": "From what you follow", "zh": "来自您的关注"},
+    "group": {"en": "Explore", "zh": "发现"},
 }
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
@@ -73,6 +82,7 @@ def search_answer(slate: Slate, language: str) -> dict[str, Any]:
             name: [{"value": v.value, "count": v.count} for v in values] for name, values in slate.facets.items()
         },
         "facet_stats": {name: list(ends) for name, ends in slate.facet_stats.items()},
+        "rescue": recommend_answer(slate.rescue, language) if slate.rescue else None,
         "took_ms": round(slate.took_ms, 3),
         "degraded": list(slate.degraded),
     }
@@ -175,6 +185,23 @@ def promotion_answer(promotion: Promotion) -> dict[str, Any]:
 
 def page_answer(page: Page) -> dict[str, Any]:
     return {"page_id": page.page_id, "title": page.title, "text": page.text}
+
+
+def reading_answer(reading: Reading, language: str, *, own: bool) -> dict[str, Any]:
+    """A part of /v1/content; `own`: it is about what was asked for, not about what was looked at."""
+    kind = "reading_about" if own else "reading_viewed"
+    reason = Reason(f"{kind}_review" if reading.kind == "review" else kind, reading.subject, reading.about)
+    return {
+        "kind": reading.kind,
+        "reading_id": reading.reading_id,
+        "title": reading.title,
+        "text": reading.text,
+        "item_id": reading.about,
+        "rating": reading.rating,
+        "reviewer": reading.reviewer,
+        "score": round(reading.score, 4),
+        "reason": {"kind": reason.kind, "text": sentence(reason, language), "item_id": reason.item_id},
+    }
 
 
 def logged_answer(logged: LoggedEvent) -> dict[str, Any]:

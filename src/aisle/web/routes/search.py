@@ -27,7 +27,7 @@ from aisle.web.serialise import answer, dump, recommend_answer, search_answer, s
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
-_SEEDED = ("similar", "together", "viewed")
+_SEEDED = ("similar", "together", "viewed", "complementary")
 
 
 def search_router(edge: Edge) -> APIRouter:
@@ -43,8 +43,9 @@ def search_router(edge: Edge) -> APIRouter:
         edge.gate.admit(request.scope, "search")
         return read_query(request, model)
 
-    async def searched(params: SearchParams) -> Response:
+    async def searched(params: SearchParams, request: Request) -> Response:
         asked = _checked(params, edge)
+        asked["context"] = edge.context(request, params.place, params.device)
         language = edge.language(params.language)
 
         def work() -> bytes:
@@ -60,7 +61,7 @@ def search_router(edge: Edge) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """Find products by words and meaning."""
-        return await searched(asked_by(request, SearchParams))
+        return await searched(asked_by(request, SearchParams), request)
 
     @router.post(
         "/v1/search",
@@ -70,7 +71,7 @@ def search_router(edge: Edge) -> APIRouter:
     async def search_by_post(request: Request) -> Response:
         """Find products; the parameters as a JSON body."""
         edge.gate.admit(request.scope, "search")
-        return await searched(validated(SearchBody, await read_json(request)))
+        return await searched(validated(SearchBody, await read_json(request)), request)
 
     @router.get(
         "/v1/suggest",
@@ -93,12 +94,15 @@ def search_router(edge: Edge) -> APIRouter:
     async def recommend(surface: Surface, request: Request) -> Response:
         """A list for a place in the shop.
 
-        `similar`, `together` and `viewed` start from `item_id`; unknown ids give what is popular.
+        `similar`, `together`, `viewed` and `complementary` start from `item_id`; unknown ids give what is popular.
+        `cart` and `after_purchase` start from `item_id` too, or from what the shopper has in the cart or bought last.
+        `buy_again` and `followed` are empty when nothing is due or followed.
         """
         params = asked_by(request, RecommendParams)
         if surface in _SEEDED and not params.item_id:
             raise InvalidRequest(f"{surface} starts from a product: give item_id", field="item_id")
         language = edge.language(params.language)
+        context = edge.context(request, params.place, params.device)
 
         def work() -> bytes:
             slate = shop.recommend(
@@ -106,6 +110,9 @@ def search_router(edge: Edge) -> APIRouter:
                 visitor_id=params.visitor_id,
                 item_ids=tuple(params.item_id),
                 product_type=params.product_type,
+                query=edge.query(params.query),
+                group=params.group,
+                context=context,
                 top_k=params.top_k,
             )
             return dump(recommend_answer(slate, language))

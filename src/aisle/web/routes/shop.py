@@ -1,16 +1,24 @@
-"""/v1/shop, /v1/promotions, /v1/pages: what the storefront's frame shows."""
+"""/v1/shop, /v1/promotions, /v1/pages, /v1/content, /v1/groups: what stands around the products."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from aisle.types import FacetValue
-from aisle.web.edge import Edge, described, keyed
-from aisle.web.models import PagesAnswer, PromotionsAnswer, ShopAnswer
-from aisle.web.serialise import answer, page_answer, promotion_answer
+from aisle.web.edge import Edge, described, keyed, query_string, read_query
+from aisle.web.frame_models import (
+    ContentAnswer,
+    ContentParams,
+    GroupsAnswer,
+    PagesAnswer,
+    PromotionsAnswer,
+    ShopAnswer,
+)
+from aisle.web.serialise import answer, page_answer, promotion_answer, reading_answer
 
 _PROBLEMS = (401, 403, 429, 503)
 
@@ -48,6 +56,30 @@ def shop_router(edge: Edge) -> APIRouter:
         """Help and content pages."""
         found = await edge.workers.run(shop.pages)
         return answer({"pages": [page_answer(p) for p in found]})
+
+    @router.get(
+        "/v1/content",
+        responses=described(ContentAnswer, problems=(*_PROBLEMS, 422)),
+        openapi_extra={**keyed("search"), **query_string(ContentParams)},
+    )
+    async def content(request: Request) -> Response:
+        """Guides, help pages and reviews about some products or, without any, for what the visitor looked at last.
+
+        A visitor of whom nothing is known gets nothing.
+        """
+        params = read_query(request, ContentParams)
+        language = edge.language(params.language)
+        started = time.perf_counter()
+        found = await edge.workers.run(
+            lambda: shop.content(params.item_id, visitor_id=params.visitor_id, top_k=params.top_k)
+        )
+        readings = [reading_answer(one, language, own=bool(params.item_id)) for one in found]
+        return answer({"readings": readings, "took_ms": round((time.perf_counter() - started) * 1000, 3)})
+
+    @router.get("/v1/groups", responses=described(GroupsAnswer, problems=_PROBLEMS), openapi_extra=keyed("search"))
+    async def groups() -> Response:
+        """Groups of products to explore, found by clustering; none before `aisle train`."""
+        return answer({"groups": await edge.workers.run(shop.groups)})
 
     return router
 

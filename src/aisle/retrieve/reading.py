@@ -1,0 +1,168 @@
+"""Community content for a reader: guides and help pages, and reviews worth reading.
+
+Pages are found by meaning where an encoder reads their language, and by the
+words that they share with the product everywhere. Reviews are chosen for how
+much they tell, not for how kind they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from aisle.errors import AisleError
+from aisle.ports import ContentStore, TextEncoder
+from aisle.types import Group, Page, Review, Vectors
+
+log = logging.getLogger("aisle.retrieve")
+
+MOST_ENCODED: Final = 400
+"""Pages that are read by the encoder; a shop with more finds the others by words."""
+
+READ_CHARS: Final = 600
+"""Characters of a page that the encoder reads: what it is about stands at its beginning."""
+
+NEAR: Final = 0.2
+"""Least score for a page to be about a product: cosine, or its share of the product's telling words."""
+
+TELLING_CHARS: Final = 300.0
+"""A review of this length tells all that one can; a longer one no more."""
+
+_WORD: Final = re.compile(r"[a-z0-9]{3,}|[\u3400-\u9fff]{2}", re.IGNORECASE)
+_COMMON: Final = frozenset(
+    "and are but for from has have not our that the their them they this was with you your".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Something to read. `about` is the item it is about, or that led to it; higher `score` is better."""
+
+    kind: Literal["page", "review"]
+    reading_id: str
+    title: str
+    text: str
+    score: float
+    about: str = ""
+    subject: str = ""
+    rating: float | None = None
+    reviewer: str = ""
+
+
+class Library:
+    """The shop's pages and reviews, ready to be matched. Reads the store anew when it has changed."""
+
+    def __init__(self, content: ContentStore, encoder: Callable[[], TextEncoder | None]) -> None:
+        self._content, self._encoder = content, encoder
+        self._lock = threading.Lock()
+        self._shelf: tuple[int, list[Page], list[Counter[str]], Counter[str], Vectors | None] | None = None
+
+    def pages_about(self, groups: Sequence[Group], vectors: Vectors | None, language: str, top_k: int) -> list[Reading]:
+        """Pages about some products, best first.
+
+        `vectors` float32[n, dim] are theirs in the encoder's space (None: unknown).
+        """
+        pages, words, frequency, of_pages = self._read(language)
+        if not pages or not groups:
+            return []
+        meaning = np.full((len(groups), len(pages)), 0.0)
+        if of_pages is not None and vectors is not None and vectors.shape[1] == of_pages.shape[1]:
+            meaning[:, : len(of_pages)] = vectors @ of_pages.T
+        shared = np.array([[_overlap(_words(_text_of(g)), w, frequency, len(pages)) for w in words] for g in groups])
+        scores = 0.5 * np.clip(meaning, 0, 1) + 0.5 * shared if meaning.any() else shared
+        best = scores.max(axis=0)
+        found = []
+        for place in np.argsort(-best, kind="stable")[:top_k].tolist():
+            if best[place] < NEAR:
+                break
+            page, group = pages[place], groups[int(scores[:, place].argmax())]
+            found.append(
+                Reading(
+                    "page", page.page_id, page.title, _excerpt(page.text, page.title), float(best[place]),
+                    group.lead.item_id, group.lead.title,
+                )
+            )  # fmt: skip
+        return found
+
+    def reviews_of(self, groups: Sequence[Group], top_k: int, *, each: int = 1) -> list[Reading]:
+        """The reviews of some products that tell the most, at most so many `each`."""
+        found: list[Reading] = []
+        for group in groups:
+            ids = list(dict.fromkeys((group.group_id, *(p.item_id for p in group.products))))
+            told = sorted(self._content.reviews(ids, 50), key=lambda r: (-_telling(r), r.review_id))
+            found += [
+                Reading(
+                    "review", r.review_id, r.title, r.text, _telling(r), r.item_id, group.lead.title,
+                    r.rating, r.reviewer,
+                )
+                for r in told[:each]
+                if r.text.strip()
+            ]  # fmt: skip
+        return sorted(found, key=lambda r: -r.score)[:top_k]
+
+    def _read(self, language: str) -> tuple[list[Page], list[Counter[str]], Counter[str], Vectors | None]:
+        version = self._content.version()
+        shelf = self._shelf
+        if shelf is None or shelf[0] != version:
+            with self._lock:
+                shelf = self._shelf
+                if shelf is None or shelf[0] != version:
+                    pages = self._content.pages()
+                    words = [Counter(_words(f"{p.title} {p.title} {p.text}")) for p in pages]
+                    frequency = Counter(word for w in words for word in w)
+                    shelf = self._shelf = (version, pages, words, frequency, self._vectors(pages, language))
+        return shelf[1:]
+
+    def _vectors(self, pages: Sequence[Page], language: str) -> Vectors | None:
+        encoder = self._encoder()
+        if encoder is None or not pages or not encoder.covers(language):
+            return None
+        try:
+            return encoder.encode([f"{p.title}. {p.text[:READ_CHARS]}" for p in pages[:MOST_ENCODED]])
+        except (AisleError, RuntimeError, OSError, MemoryError) as error:
+            log.warning("pages are found by words only: %s", error)
+            return None
+
+
+def _text_of(group: Group) -> str:
+    lead = group.lead
+    return f"{lead.title} {lead.product_type.replace('>', ' ')} {lead.material} {lead.size} {lead.description[:200]}"
+
+
+def _words(text: str) -> list[str]:
+    return [w[:-1] if len(w) > 4 and w.endswith("s") else w for w in _WORD.findall(text.lower()) if w not in _COMMON]
+
+
+def _overlap(words: Iterable[str], page: Counter[str], frequency: Counter[str], n_pages: int) -> float:
+    """The share of the product's words that the page has, the rarer among pages the heavier; in [0, 1]."""
+    weights = {w: math.log1p(n_pages / frequency[w]) for w in set(words) if w in frequency}
+    total = sum(weights.values())
+    have = sum(weight for w, weight in weights.items() if w in page)
+    return have / total * min(1.0, have / 3) if total else 0.0
+
+
+def _telling(review: Review) -> float:
+    """How much a review tells, in [0, 1]: its length up to a limit, a title, a clear verdict."""
+    length = min(1.0, len(review.text) / TELLING_CHARS)
+    verdict = abs(review.rating - 3) / 2
+    return 0.7 * length + 0.2 * verdict + 0.1 * bool(review.title.strip())
+
+
+def _excerpt(text: str, title: str, chars: int = 220) -> str:
+    """The beginning of a page, without the title that it repeats, cut at a word."""
+    body = text.strip()
+    if title and body.startswith(title):
+        body = body[len(title) :].strip()
+    body = " ".join(body.split())
+    if len(body) <= chars:
+        return body
+    cut = body[:chars]
+    return (cut.rsplit(" ", 1)[0] if " " in cut else cut).rstrip(" ,.;:") + "…"
