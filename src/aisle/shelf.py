@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
@@ -20,6 +21,7 @@ from aisle.ports import CatalogueFacts, DenseIndex, Recommender
 from aisle.retrieve.complements import Complements
 from aisle.retrieve.followed import Followed, NewForYou
 from aisle.retrieve.for_you import ForYou
+from aisle.retrieve.groups import Groups
 from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
@@ -100,8 +102,22 @@ def _together(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     return [Together.of("viewed", fitted.arrays), Together.of("bought", fitted.arrays)]
 
 
+def _clusters(task: Task) -> Fitted | None:
+    return fit_clusters(task.past, task.items, progress=task.progress, seed=task.seed)
+
+
+def _groups(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [Groups.of(fitted.arrays)]
+
+
+def _has_groups(metrics: Mapping[str, float]) -> bool:
+    """Groups are browsed, whether or not they also recommend."""
+    return metrics.get("groups", 0) > 1
+
+
 SHELF: Final[tuple[Model, ...]] = (
     Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
+    Model(CLUSTERS, _clusters, _groups, share=0.2, earns=_has_groups),
 )  # fmt: skip
 """Every model, in the order in which they are trained: the quick ones first."""
 
