@@ -248,6 +248,36 @@ class TextEncoder(Protocol):
         """float32[n, dim], rows of length 1."""
 
 
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """Pictures to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Model and weights' hash: two encoders of one name give the same vectors."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """float32[n, dim], rows of length 1, of RGB pictures uint8[height, width, 3] of any sizes."""
+
+
+@runtime_checkable
+class AudioEncoder(Protocol):
+    """Recordings to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Model and weights' hash: two encoders of one name give the same vectors."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, waveforms: Sequence[NDArray[np.float32]], rate: int) -> Vectors:
+        """float32[n, dim], rows of length 1, of mono waveforms float32[samples] in [-1, 1], `rate` samples a second."""
+
+
 # ------------------------------------------------------------------ indexes
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,7 +51,7 @@ _STEPS: Final = (0.0, 0.25, 0.5, 1.0, 1.5)
 DROPPED: Final[Mapping[Modality, float]] = {"text": 0.1, "image": 0.2, "words": 0.1, "price": 0.2, "behaviour": 0.5}
 """How often a modality is hidden while learning: a missing photo must be no surprise, a new product even less."""
 
-BATCH, RATE, TEMPERATURE, PATIENCE = 512, 3e-3, 0.07, 4
+BATCH, RATE, TEMPERATURE, EPOCHS, PATIENCE = 512, 3e-3, 0.07, 40, 4
 LEAST_PAIRS: Final = 200
 LEAST_CASES: Final = 30
 
@@ -70,9 +71,11 @@ def fit_fusion(
     items: ItemTable,
     *,
     work: Path | None = None,
+    before: Fitted | None = None,
     progress: Progress | None = None,
     seed: int = 0,
     minutes: float = 2.0,
+    threads: int = 1,
     ways: tuple[Way, ...] = WAYS,
     cold_share: float = 0.1,
 ) -> Fitted | None:
@@ -84,7 +87,9 @@ def fit_fusion(
     next product, one of those held out, among 50, everything ranked); the best
     by the product of both, each against the best of its kind, is fitted again on everything.
     With too few events to measure, blocks are concatenated by default weights.
-    `minutes` bounds the learning of each way. None when the catalogue has neither words nor vectors.
+    What `before`, fitted on an older part of the same log, chose is kept and not measured again.
+    `minutes` bounds the learning of each way; what is learned is too quick to need `work`.
+    None when the catalogue has neither words nor vectors.
     """
     tower, blocks = _blocks(items, seed)
     if not any(block.any() for block in blocks.values()):
@@ -95,34 +100,71 @@ def fit_fusion(
     past = past.take(np.flatnonzero(known & items.alive[np.where(known, past.ords, 0)]))
     pairs = pairs_of(past)
     tell("fusing content", 0, len(ways) + 1)
-    split = _split(past, items, cold_share, seed)
-    measured: dict[str, float] = {"pairs": float(len(pairs)), "warm_cases": 0.0, "cold_cases": 0.0}
-    if split is None:
-        arrays = {**tower.arrays, "weights": _weights(blocks, WEIGHTS)}
-        return _fitted("concatenation", arrays, tower, blocks, items, measured)
-    measured |= {"warm_cases": float(len(split.warm)), "cold_cases": float(len(split.cold))}
-    settings: dict[Way, Any] = {}
-    for done, way in enumerate(ways):
-        with_behaviour = {**blocks, "behaviour": split.behaviour}
-        if way == "concatenation":
-            found, settings[way] = _concatenated(tower, with_behaviour, split)
-        else:
-            judge = _judge(tower, way, with_behaviour, split)
-            found, settings[way] = _learned(way, with_behaviour, split.pairs, judge, seed, minutes)
-        measured |= {f"warm_{way}": found[0], f"cold_{way}": found[1]}
-        tell("fusing content", done + 1, len(ways) + 1)
-    best = _best(ways, measured)
+    if before is not None and before.params.get("way") in ways and len(pairs) >= LEAST_PAIRS:
+        chosen = _chosen(before)
+        measured = {**before.metrics, "pairs": float(len(pairs))}
+    else:
+        split = _split(past, items, cold_share, seed)
+        if split is None:
+            arrays = {**tower.arrays, "weights": _weights(blocks, WEIGHTS)}
+            nothing = {"pairs": float(len(pairs)), "warm_cases": 0.0, "cold_cases": 0.0}
+            return _fitted(_Chosen("concatenation"), arrays, tower, blocks, items, nothing)
+        choose = partial(_learned, seed=seed, minutes=minutes, threads=threads)
+        chosen, measured = _measured(tower, blocks, split, ways, choose, tell)
     behaviour = factors_of(pairs, n, seed)
     whole: dict[Modality, Vectors] = {**blocks, "behaviour": behaviour}
     arrays = {**tower.arrays, "behaviour": behaviour}
-    if best == "concatenation":
-        arrays["weights"] = settings[best]
+    if chosen.way == "concatenation":
+        arrays["weights"] = _weights(whole, chosen.weights)
     else:
-        _, state = _learned(best, whole, pairs, None, seed, minutes, epochs=settings[best])
+        _, _, state = _learned(chosen.way, whole, pairs, None, seed, minutes, threads, epochs=chosen.epochs)
         arrays |= state
-    measured |= {"warm": measured[f"warm_{best}"], "cold": measured[f"cold_{best}"]}
     tell("fusing content", len(ways) + 1, len(ways) + 1)
-    return _fitted(best, arrays, tower, whole, items, measured)
+    return _fitted(chosen, arrays, tower, whole, items, measured)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A way and what was chosen for it: the weights of a concatenation, how long the others learn."""
+
+    way: Way
+    weights: Mapping[Modality, float] = field(default_factory=lambda: WEIGHTS)
+    epochs: int = 0
+
+
+def _chosen(before: Fitted) -> _Chosen:
+    """What a fit on an older part of the log chose."""
+    params = before.params
+    return _Chosen(params["way"], {**WEIGHTS, **params.get("weights", {})}, int(params.get("epochs", 0)) or EPOCHS)
+
+
+def _measured(
+    tower: Tower,
+    blocks: Mapping[Modality, Vectors],
+    split: _Split,
+    ways: tuple[Way, ...],
+    learned: Callable[..., tuple[tuple[float, float], int, dict[str, np.ndarray]]],
+    tell: Progress,
+) -> tuple[_Chosen, dict[str, float]]:
+    """The best way, and what was measured of each."""
+    found: dict[Way, _Chosen] = {}
+    with_behaviour: dict[Modality, Vectors] = {**blocks, "behaviour": split.behaviour}
+    measured = {
+        "pairs": float(len(split.pairs)), "warm_cases": float(len(split.warm)), "cold_cases": float(len(split.cold))
+    }  # fmt: skip
+    for done, way in enumerate(ways):
+        judge = _judge(tower, way, with_behaviour, split)
+        if way == "concatenation":
+            recalls, weights = _concatenated(judge, with_behaviour)
+            found[way] = _Chosen(way, weights)
+        else:
+            recalls, epochs, _ = learned(way, with_behaviour, split.pairs, judge)
+            found[way] = _Chosen(way, epochs=epochs)
+        measured |= {f"warm_{way}": recalls[0], f"cold_{way}": recalls[1]}
+        tell("fusing content", done + 1, len(ways) + 1)
+    best = _best(ways, measured)
+    measured |= {"warm": measured[f"warm_{best}"], "cold": measured[f"cold_{best}"]}
+    return found[best], measured
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -130,17 +172,18 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def _fitted(
-    way: Way,
+    chosen: _Chosen,
     arrays: dict[str, np.ndarray],
     tower: Tower,
     blocks: Mapping[Modality, Vectors],
     items: ItemTable,
     measured: dict[str, float],
 ) -> Fitted:
-    arrays["about"] = Tower.about(way, tower.words)
+    arrays["about"] = Tower.about(chosen.way, tower.words)
     vectors = Tower.of(arrays).fuse(blocks) * items.alive[:, None]
     sizes = {name: block.shape[1] for name, block in blocks.items()}
-    return Fitted(CONTENT, {**arrays, "vectors": vectors}, params={"way": way, "blocks": sizes}, metrics=measured)
+    params = {"way": chosen.way, "blocks": sizes, "weights": dict(chosen.weights), "epochs": chosen.epochs}
+    return Fitted(CONTENT, {**arrays, "vectors": vectors}, params=params, metrics=measured)
 
 
 # ---------------------------------------------------------------------- blocks
@@ -266,22 +309,18 @@ def _best(ways: tuple[Way, ...], measured: Mapping[str, float]) -> Way:
 
 
 def _concatenated(
-    tower: Tower, blocks: Mapping[Modality, Vectors], split: _Split
-) -> tuple[tuple[float, float], Vectors]:
+    judge: Judge, blocks: Mapping[Modality, Vectors]
+) -> tuple[tuple[float, float], dict[Modality, float]]:
     """Weights chosen one after the other, twice around, each by both recalls."""
-    judge = _judge(tower, "concatenation", blocks, split)
-    weights = _weights(blocks, WEIGHTS)
-    best = judge({"weights": weights})
+    weights: dict[Modality, float] = {m: WEIGHTS[m] for m in MODALITIES if m in blocks}
+    best = judge({"weights": _weights(blocks, weights)})
     for _ in range(2):
-        for column, modality in enumerate(MODALITIES):
-            if modality not in blocks:
-                continue
+        for modality in tuple(weights):
             for value in _STEPS:
-                tried = weights.copy()
-                tried[column] = value
-                if value == weights[column] or not tried.any():
+                tried = {**weights, modality: value}
+                if value == weights[modality] or not any(tried.values()):
                     continue
-                found = judge({"weights": tried})
+                found = judge({"weights": _weights(blocks, tried)})
                 if _goodness(found) > _goodness(best):
                     best, weights = found, tried
     return best, weights
@@ -297,10 +336,11 @@ def _learned(
     judge: Judge | None,
     seed: int,
     minutes: float,
+    threads: int,
     *,
-    epochs: int = 40,
-) -> tuple[tuple[float, float], Any]:
-    """Fit one way. With a judge: its best recalls and after how many epochs; without: the parameters after `epochs`.
+    epochs: int = EPOCHS,
+) -> tuple[tuple[float, float], int, dict[str, np.ndarray]]:
+    """Fit one way: its best recalls by the judge and after how many epochs, and the parameters at the end.
 
     Raises TrainingFailed when the loss is no number.
     """
@@ -308,6 +348,7 @@ def _learned(
 
     from aisle.models.fusion import AttentiveFusion, JointFusion
 
+    torch.set_num_threads(max(1, threads))
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     sizes = {str(m): blocks[m].shape[1] for m in MODALITIES if m in blocks}
@@ -338,7 +379,7 @@ def _learned(
                 break
         if time.monotonic() > until:
             break
-    return best, best_epoch if judge is not None else _state(network)
+    return best, best_epoch, _state(network)
 
 
 def _hidden(tensors: Mapping[str, torch.Tensor], rows: NDArray[np.int64], rng: np.random.Generator) -> Any:

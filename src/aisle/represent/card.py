@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from aisle.errors import ModelDamaged
 
@@ -21,47 +21,86 @@ TOKENIZER_FILE = "tokenizer.json"
 Pooling = Literal["mean", "cls", "max"]
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderCard:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
     """`model` is the name asked for; `source_hash` covers what the vectors depend on.
 
     `files` maps each file to its SHA-256; `parity` is the least cosine between
-    the exported and the original model on the texts that were compared.
+    the exported and the original model on what was compared.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset({MODEL_FILE})
+    """Files without which there is no model."""
 
     name: str
     model: str
     source_hash: str
     dim: int
-    max_tokens: int
-    pooling: Pooling
     parity: float
     files: Mapping[str, str]
 
-    def write(self, folder: Path) -> None:
-        (folder / CARD).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+    def write(self, folder: Path, file: str = CARD) -> None:
+        (folder / file).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> EncoderCard:
+    def read(cls, folder: Path, file: str = CARD) -> Self:
         """Raises ModelDamaged when there is no readable card or a file it names is missing."""
-        file = folder / CARD
         try:
-            card = cls(**json.loads(file.read_text("utf-8")))
+            card = cls(**json.loads((folder / file).read_text("utf-8")))
             missing = [name for name in card.files if not (folder / name).is_file()]
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise ModelDamaged(f"{file}: cannot be read ({error}); {_remedy(folder)}") from error
-        if missing or not {MODEL_FILE, TOKENIZER_FILE} <= set(card.files):
+            raise ModelDamaged(f"{folder / file}: cannot be read ({error}); {_remedy(folder)}") from error
+        if missing or not cls.needs <= set(card.files):
             raise ModelDamaged(f"{folder}: {', '.join(missing) or MODEL_FILE} is missing; {_remedy(folder)}")
         return card
 
     @classmethod
-    def verify(cls, folder: Path) -> EncoderCard:
+    def verify(cls, folder: Path, file: str = CARD) -> Self:
         """Read the card and compare every file with its checksum. Raises ModelDamaged."""
-        card = cls.read(folder)
+        card = cls.read(folder, file)
         for name, expected in card.files.items():
             if sha256_of(folder / name) != expected:
                 raise ModelDamaged(f"{folder / name}: truncated or altered; {_remedy(folder)}")
         return card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderCard(Card):
+    """Of a text encoder: how many tokens it reads, and how they become one vector."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({MODEL_FILE, TOKENIZER_FILE})
+
+    max_tokens: int
+    pooling: Pooling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageCard(Card):
+    """Of an image encoder: how a picture becomes its input float32[3, height, width].
+
+    A picture is resized to `shortest_edge` pixels and cropped in the middle or,
+    where that is 0, resized to `height` x `width` as it is; `resample` is PIL's
+    filter. Values are multiplied by `scale`, then `mean` is taken off and the
+    rest divided by `std`, by channel.
+    """
+
+    height: int
+    width: int
+    shortest_edge: int = 0
+    resample: int = 2
+    scale: float = 1 / 255
+    mean: Sequence[float] = (0.5, 0.5, 0.5)
+    std: Sequence[float] = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioCard(Card):
+    """Of an audio encoder that reads waveforms of `rate` samples a second; `normalised` to mean 0 and variance 1."""
+
+    rate: int
+    normalised: bool
+    least_samples: int
+    most_samples: int
 
 
 def sha256_of(file: Path) -> str:

