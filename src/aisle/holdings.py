@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower
 from aisle.index.snapshots import IndexFolder
+from aisle.photos import Photos
 from aisle.ports import (
     CatalogStore,
     ContentStore,
+    DenseIndex,
     EventLog,
     LexicalIndex,
     ModelStore,
@@ -55,7 +57,10 @@ class Doors:
 
 @dataclass(slots=True)
 class Indexes:
-    """The indexes and how to make them: `open_lexical` may be asked again after a switch."""
+    """The indexes and how to make them: `open_lexical` may be asked again after a switch.
+
+    `new_dense` makes an empty index of vectors of that length, in memory.
+    """
 
     folder: IndexFolder
     open_lexical: Callable[[Path, bool], LexicalIndex]
@@ -65,3 +70,5 @@ class Indexes:
     encoder: TextEncoder | None
     missing: str = ""
     version: Path | None = None
+    photos: Photos | None = None
+    new_dense: Callable[[int], DenseIndex] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from aisle.errors import AisleError, ModelDamaged
 from aisle.learn.fitted import Fitted
@@ -20,6 +21,13 @@ class InUse:
 
     sources: Mapping[str, Recommender]
     versions: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+
+
+@runtime_checkable
+class KeepsUp(Protocol):
+    """A source that has work to do when the shop changes."""
+
+    def keep_up(self) -> None: ...
 
 
 class ModelsInUse:
@@ -58,6 +66,10 @@ class ModelsInUse:
         if versions != self.now.versions:
             sources = [source for of_one in self._sources.values() for source in of_one]
             self.now = InUse(sources_of(sources, self._around), versions)
+        for of_one in self._sources.values():
+            for source in of_one:
+                if isinstance(source, KeepsUp):
+                    source.keep_up()
         if faults:
             raise ModelDamaged("; ".join(faults))
 

@@ -21,22 +21,16 @@ from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower
 from aisle.learn.circumstances import CircumstanceCounts
-from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
 from aisle.learn.session_index import Finding
 from aisle.learn.sessions import RecentSessions, owner_of
-from aisle.learn.session_index import Finding
-from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
-from aisle.ports import (
-    LexicalIndex,
-    Recommender,
-)
+from aisle.ports import LexicalIndex, Recommender
 from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.hybrid import HybridRetriever
@@ -244,10 +238,6 @@ class Parts:
     def circumstances(self) -> CircumstanceCounts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
 
-    @property
-    def sessions(self) -> RecentSessions:
-        return self.replay.folds["sessions"]  # type: ignore[return-value]
-
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
@@ -353,12 +343,6 @@ class Parts:
                 gap_minutes=recommend.session_gap_minutes,
                 whole_histories=self._whole_histories,
             ),
-            "sessions": RecentSessions(
-                recommend.neighbour_steps,
-                self.ord_of,
-                gap_minutes=recommend.session_gap_minutes,
-                whole_histories=self._whole_histories,
-            ),
         }
 
     def _new_retriever(self) -> HybridRetriever:
@@ -414,7 +398,6 @@ class Parts:
         self.models.follow()
         if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
             self.sessions.index()
-            self.sessions.refresh()
         return False
 
     def _follow_words(self) -> bool:

@@ -94,11 +94,6 @@ class RecommendSettings(_Section):
         1_000_000, ge=1000, description="Newest steps of all shoppers among whose sessions like ones are found."
     )
     session_gap_minutes: float = Field(30.0, gt=0, description="Minutes of silence that end a session without an id.")
-    neighbour_steps: int = Field(
-        400_000,
-        ge=1000,
-        description="Newest steps of all shoppers among which sessions like the present one are found.",
-    )
     top_k: int = Field(300, ge=10, description="Candidates taken from each source.")
     in_stock_only: bool = Field(True, description="Recommend only what can be bought.")
 

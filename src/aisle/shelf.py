@@ -12,21 +12,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
+from aisle.learn.neighbours import Neighbourhood, finding_of
+from aisle.learn.session_index import Finding
+from aisle.learn.tower import Tower, behaviour_of
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
+from aisle.retrieve.arriving import Arriving
 from aisle.retrieve.complements import Complements
+from aisle.retrieve.content import Content
 from aisle.retrieve.followed import Followed, NewForYou
 from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.groups import Groups
+from aisle.retrieve.neighbours import Neighbours
 from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
-from aisle.types import LoggedEvent, Ords, Scores
+from aisle.types import LoggedEvent, Ords, Scores, Vectors
 
 COVISITATION: Final = "covisitation"
 
@@ -59,13 +67,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What sources look at besides their models: the shop as it is, or as it was when held-out traffic began."""
+    """What sources look at besides their models: the shop as it is, or as it was when held-out traffic began.
+
+    `dense` holds the text vectors of the products; `neighbourhood(how, whole)`
+    finds sessions, or whole histories, like a shopper's; `new_index(dim)` makes
+    an empty index of vectors; `items_of(ords)` tells what the catalogue knows of
+    those products, a row each, in order.
+    """
 
     facts: Callable[[], CatalogueFacts]
     popular: Callable[[], tuple[Ords, Scores]]
     settings: Settings
     dense: DenseIndex | None = None
     dense_version: Callable[[], object] | None = None
+    neighbourhood: Callable[[Finding, bool], Neighbourhood] | None = None
+    new_index: Callable[[int], DenseIndex] | None = None
+    items_of: Callable[[Ords], ItemTable] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +132,58 @@ def _has_groups(metrics: Mapping[str, float]) -> bool:
     return metrics.get("groups", 0) > 1
 
 
+def _neighbours(task: Task) -> Fitted | None:
+    from aisle.learn.neighbours import fit_neighbours
+
+    if task.before is not None:  # only how they are found was fitted; the sessions themselves are a fold
+        return task.before
+    return fit_neighbours(
+        task.past, task.items, work=task.work, progress=task.progress, seed=task.seed, seconds=task.seconds or 300.0
+    )
+
+
+def _among_neighbours(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    if around.neighbourhood is None:
+        return []
+    return [Neighbours(around.neighbourhood(*finding_of(fitted.arrays)))]
+
+
+def _content(task: Task) -> Fitted | None:
+    from aisle.learn.fusion import WAYS, fit_fusion
+
+    minutes = (task.seconds or 600.0) / 60 / (len(WAYS) + 1)  # each way once, and the best one on everything
+    return fit_fusion(task.past, task.items, work=task.work, progress=task.progress, seed=task.seed, minutes=minutes)
+
+
+def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    if around.new_index is None:
+        return []
+    tower, vectors = Tower.of(fitted.arrays), fitted.arrays["vectors"]
+    index = around.new_index(vectors.shape[1])
+    known = np.flatnonzero(vectors.any(1)).astype(np.int32)
+    index.upsert(known, vectors[known])
+
+    items_of, dense, text_version = around.items_of, around.dense, around.dense_version
+    if items_of is None:
+        return [Content(index)]
+
+    def encode(ords: Ords) -> Vectors:
+        fused = tower.encode(items_of(ords), behaviour_of(fitted.arrays, ords))
+        # A product whose text is still to be read waits for it: without, it would stand in the wrong place.
+        return fused if dense is None else fused * dense.vectors(ords).any(1, keepdims=True)
+
+    def version() -> object:
+        return around.facts().version, text_version() if text_version else None
+
+    return [Arriving(Content(index), index, around.facts, encode, version)]
+
+
 SHELF: Final[tuple[Model, ...]] = (
     Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
     Model(CLUSTERS, _clusters, _groups, share=0.2, earns=_has_groups),
-)  # fmt: skip
+    Model("neighbours", _neighbours, _among_neighbours),
+    Model("content", _content, _near_in_content, share=2.0),
+)
 """Every model, in the order in which they are trained: the quick ones first."""
 
 

@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from aisle import __version__
-from aisle.errors import AisleError, InvalidRequest, StorageError, TrainingFailed
-from aisle.evaluate.next_item import Cases, Gain, Places, Popular, places, propose
+from aisle.errors import AisleError, InvalidRequest, ModelError, StorageError, TrainingFailed
+from aisle.evaluate.next_item import HELD_OUT, Cases, Gain, Places, Popular, places, propose
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
+from aisle.learn.neighbours import Neighbourhood
+from aisle.learn.photos import PHOTOS
+from aisle.learn.session_index import Finding
 from aisle.learn.workbench import Workbench
 from aisle.models_in_use import stored
 from aisle.shelf import SHELF, Model, Surroundings, Task
-from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, now_ms
+from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, Vectors, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -40,9 +43,13 @@ _PAST, _ALL = "past", "all"
 
 
 def train(
-    parts: Parts, *, only: Sequence[str] = (), progress: Progress | None = None, shelf: Sequence[Model] = SHELF
+    parts: Parts,
+    *,
+    only: Sequence[str] = (),
+    progress: Progress | None = None,
+    shelf: Sequence[Model] | None = None,
 ) -> list[ModelVersion]:
-    """Train the models of the shelf, or `only` those named; one version each, those that serve marked active.
+    """Train the models of the shelf (None: SHELF), or `only` those named; one version each, active if it serves.
 
     A model that got no version (too little to learn from, or its training
     failed) comes with an empty `version` and a note that says why. An empty log
@@ -52,6 +59,7 @@ def train(
     trains, StorageError when a version cannot be written; what serves is
     untouched then.
     """
+    shelf = SHELF if shelf is None else shelf
     names = [model.name for model in shelf]
     for name in only:
         if name not in names:
@@ -127,7 +135,24 @@ class _Training:
         stores, dense = self._parts.stores, self._parts.indexes.dense
         facts = self._parts.columns.facts
         text = dense.dense.vectors(np.arange(len(facts.alive), dtype=np.int32)) if dense else None
-        return ItemTable.of(_groups(stores.catalog.changed), text, ratings=stores.content.ratings())
+        groups = list(_groups(stores.catalog.changed))
+        image = self._images(groups, len(facts.alive))
+        return ItemTable.of(groups, text, image, ratings=stores.content.ratings())
+
+    def _images(self, groups: list[Group], n: int) -> Vectors | None:
+        """Vectors of the photos; without a pretrained encoder the shop's own network is learned first."""
+        photos, train = self._parts.indexes.photos, self._settings.train
+        if photos is None:
+            return None
+        try:
+            photos.learn(
+                groups, work=self._bench.folder(PHOTOS, _ALL), progress=self._progress, seed=train.seed,
+                minutes=0.1 * train.max_minutes,
+            )  # fmt: skip
+            return photos.rows(groups, n, progress=self._progress)
+        except (ModelError, OSError) as error:
+            log.warning("photos are left out: %s", error)
+            return None
 
     @cached_property
     def _whole(self) -> Interactions:
@@ -163,7 +188,12 @@ class _Training:
     def _around(self) -> Surroundings:
         """The shop as it was when held-out traffic began."""
         trending = Popular.of(self._past, self._settings.recommend.trending_half_life_days, self._cut_ms)
-        return replace(self._parts.surroundings(), popular=trending.top)
+
+        def neighbourhood(how: Finding, whole_histories: bool) -> Neighbourhood:
+            among = Neighbourhood.of(self._past, how, whole_histories=whole_histories)
+            return replace(among, owner_of=lambda visitor_id: int(visitor_id.removeprefix(HELD_OUT)))
+
+        return replace(self._parts.surroundings(), popular=trending.top, neighbourhood=neighbourhood)
 
     @cached_property
     def _popularity(self) -> Places:
@@ -306,7 +336,7 @@ class _Training:
     def _try(self, entry: _Entry, version: str) -> None:
         """Make the sources of the version as it was written, and ask them. Raises TrainingFailed."""
         fitted = stored(self._parts.stores.models, entry.model.name, version)
-        for source in entry.model.sources(fitted, self._parts.surroundings()):
+        for source in entry.model.sources(fitted, self._around):
             for shopper in self._cases.shoppers[:5]:
                 scores = source.recommend(shopper, np.empty(0, np.int32), 20).scores
                 if not np.isfinite(scores).all():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
+from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.content import SqliteContentStore
@@ -27,12 +28,16 @@ from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
+from aisle.intake.rejects import RejectFile
+from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
+from aisle.photos import Photos
 from aisle.ports import LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.embed import embed
-from aisle.represent.encoders import ensure_encoder
+from aisle.represent.encoders import ensure_encoder, ensure_image_encoder
+from aisle.represent.photos import PhotoVectors
 from aisle.settings import Settings
 from aisle.types import Group, Vectors
 
@@ -168,7 +173,10 @@ def _indexes(
         opened = _open_lexical(folder, open_lexical, stores.catalog.seq)
     lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
-    indexes = Indexes(folder, open_lexical, lexical, Columns(), None, encoder, missing, version)
+    indexes = Indexes(
+        folder, open_lexical, lexical, Columns(), None, encoder, missing, version, new_dense=FaissDenseIndex
+    )
+    indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
     return indexes
@@ -238,6 +246,26 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
+
+
+def _open_photos(
+    path: Path, settings: Settings, stores: Stores, vectors: VectorStore, progress: Progress | None
+) -> Photos:
+    """The shop's photos, encoded by the model that the settings name or, without one, by the shop's own."""
+    pretrained = None
+    if settings.encoder.image_model:
+        try:
+            place = ensure_image_encoder(settings.encoder, path / "models", progress)
+            pretrained = OnnxImageEncoder(place, threads=settings.encoder.threads)
+        except (ModelError, StorageError, ShopBusy) as error:
+            log.error("%s; the shop's own network reads the photos", error)
+    return Photos(
+        PhotoVectors(path / "media", vectors),
+        stores.models,
+        lambda folder: OnnxImageEncoder(folder, card=OWN_CARD, threads=settings.encoder.threads),
+        pretrained=pretrained,
+        rejects=RejectFile(path / "rejects.jsonl"),
+    )
 
 
 def _open_dense(

@@ -16,6 +16,9 @@ TOP_K: Final = 20
 MOST_OF_ONE: Final = 20
 """Cases of one visitor: a reseller's thousand clicks must not decide for everybody."""
 
+HELD_OUT: Final = "held-out-"
+"""Before the visitor's number: the id of a shopper of a case."""
+
 DAY_MS: Final = 86_400_000
 _NO_ORDS: Final = np.empty(0, np.int32)
 _Z95: Final = 1.96
@@ -120,7 +123,7 @@ def _shopper(steps: Steps, begin: int, row: int, half_life_ms: float) -> Shopper
     session = recent[np.isin(recent, ords[in_session])]
     bought = ords[steps.bought[past]]
     return Shopper(
-        f"held-out-{steps.visitor[row]}",
+        f"{HELD_OUT}{steps.visitor[row]}",
         recent,
         (weights / weights.max()).astype(np.float32),
         session,

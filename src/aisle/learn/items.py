@@ -119,15 +119,16 @@ class ItemTable:
         text: Vectors | None = None,
         image: Vectors | None = None,
         ratings: Mapping[str, tuple[float, int]] = NOTHING,
+        n: int = 0,
     ) -> Self:
-        """From the catalogue's groups in any order.
+        """From the catalogue's groups in any order; at least `n` rows.
 
         `text` float32[., d] and `image` float32[., e] have a row for each ord
         and may be shorter or longer than the catalogue; `ratings` are means and
         numbers by item id or group id (`ContentStore.ratings`).
         """
         living = {group.ord: group for group in groups if group.products}
-        n = max(living, default=-1) + 1
+        n = max(n, max(living, default=-1) + 1)
         categories, brands, names = _Coded(), _Coded(), _Coded()
         category = np.full(n, -1, np.int32)
         brand = np.full(n, -1, np.int32)
