@@ -374,7 +374,9 @@ class Parts:
         groups = self.stores.catalog.groups(ords.tolist())
         known = [replace(group, ord=row) for row, group in enumerate(groups) if group is not None]
         text = self.indexes.dense.dense.vectors(ords) if self.indexes.dense else None
-        return ItemTable.of(known, text, ratings=self.stores.content.ratings(), n=len(ords))
+        photos = self.indexes.photos
+        image = photos.rows(known, len(ords), may_encode=self.indexes.folder.owned) if photos is not None else None
+        return ItemTable.of(known, text, image, ratings=self.stores.content.ratings(), n=len(ords))
 
     def _catalogue_changed(self, groups: Sequence[Group]) -> None:
         self.shoppers.catalogue_changed()

@@ -83,9 +83,12 @@ class Photos:
             self._tell()
         return found
 
-    def rows(self, groups: Sequence[Group], n: int, *, progress: Progress | None = None) -> Vectors | None:
+    def rows(
+        self, groups: Sequence[Group], n: int, *, may_encode: bool = True, progress: Progress | None = None
+    ) -> Vectors | None:
         """float32[n, dim] by ord, zeros where there is no photo; None without an encoder or without any photo."""
-        found = self.of(groups, progress=progress)
+        self.follow()
+        found = self.of(groups, may_encode=may_encode, progress=progress)
         if not found:
             return None
         table = np.zeros((n, len(next(iter(found.values())))), np.float32)

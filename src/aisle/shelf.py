@@ -152,7 +152,10 @@ def _content(task: Task) -> Fitted | None:
     from aisle.learn.fusion import WAYS, fit_fusion
 
     minutes = (task.seconds or 600.0) / 60 / (len(WAYS) + 1)  # each way once, and the best one on everything
-    return fit_fusion(task.past, task.items, work=task.work, progress=task.progress, seed=task.seed, minutes=minutes)
+    return fit_fusion(
+        task.past, task.items, work=task.work, before=task.before, progress=task.progress, seed=task.seed,
+        minutes=min(minutes, 4.0), threads=task.threads,
+    )  # fmt: skip
 
 
 def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:

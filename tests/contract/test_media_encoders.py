@@ -92,7 +92,21 @@ class TestOnnxAudioEncoder(AudioEncoderContract):
 def test_the_exports_agree_with_their_originals(image_folder, audio_folder):
     assert ImageCard.verify(image_folder).parity >= 0.999
     assert AudioCard.verify(audio_folder).parity >= 0.999
-    assert not {"torch", "transformers"} & sys.modules.keys()
+
+
+def test_they_serve_without_torch(image_folder, audio_folder):
+    # In a process of its own: here other tests may have imported it.
+    code = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder\n"
+        "from aisle.adapters.onnx.image_encoder import OnnxImageEncoder\n"
+        "OnnxImageEncoder(Path(sys.argv[1])).encode([np.zeros((9, 9, 3), np.uint8)])\n"
+        "OnnxAudioEncoder(Path(sys.argv[2])).encode([np.zeros(99, np.float32)], 16000)\n"
+        "print({'torch', 'transformers'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, str(image_folder), str(audio_folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr
 
 
 def test_a_model_that_reads_spectrograms_is_refused_with_a_reason(tiny, tmp_path):

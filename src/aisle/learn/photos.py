@@ -266,8 +266,8 @@ def _partners(
 
 def _scaled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """float32[n, 3, 64, 64] in [-1, 1] of uint8[n, 64, 64, 3], as `represent.pixels` prepares them."""
-    values: NDArray[np.float32] = ((pixels.astype(np.float32) / 255 - 0.5) / 0.5).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(values)
+    values = (pixels.astype(np.float32) / 255 - 0.5) / 0.5
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
 
 
 def _augmented(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Any:

@@ -69,8 +69,10 @@ def export_audio_encoder(source: Path, out: Path, *, name: str, model: str, sour
 def _extractor(source: Path) -> Any:
     from transformers import AutoFeatureExtractor
 
+    reader: Any = AutoFeatureExtractor  # its annotations are incomplete
+
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(source, local_files_only=True)
+        extractor = reader.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ModelError(f"{source}: no feature extractor that can be read ({error})") from error
     if extractor.model_input_names[0] != "input_values" or hasattr(extractor, "num_mel_bins"):

@@ -68,8 +68,10 @@ def _processor(source: Path) -> Any:
     """The model's own image processor; the one of Pillow, for torchvision need not be there."""
     from transformers import AutoImageProcessor
 
+    reader: Any = AutoImageProcessor  # its annotations are incomplete
+
     try:
-        return AutoImageProcessor.from_pretrained(source, backend="pil", local_files_only=True)
+        return reader.from_pretrained(source, backend="pil", local_files_only=True)
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise ModelError(f"{source}: no image processor that can be read ({error})") from error
 
