@@ -30,7 +30,7 @@ PRIOR: Final = 200.0
 BOUND: Final = 2.0
 """A category is lifted at most by this factor, and lowered by its inverse."""
 
-TELLING: Final = 1.25
+TELLING: Final = 1.4
 """Least lift for a circumstance to be named as a reason."""
 
 REFRESH_EVENTS: Final = 500

@@ -82,9 +82,8 @@ NOT_AGAIN: Final = frozenset({"home", "cart", "complementary", "after_purchase",
 FOLLOWED: Final = 1.3
 """Factor on the score of what is of a followed brand or category."""
 
-SET_ASIDE_KIND, SET_ASIDE_BRAND = 0.5, 0.7
-"""Factors on what is of the category, and of the brand, of a product turned away in this session; both: the product
-of them, squared."""
+SET_ASIDE_KIND, SET_ASIDE_BRAND, SET_ASIDE_BOTH = 0.75, 0.85, 0.3
+"""Factors on what is of the category, of the brand, and of both, of a product turned away in this session."""
 
 CHEAP: Final = 1.0
 """An add-on as dear as the dearest thing in the cart counts 1 / (1 + CHEAP) of one that costs nothing."""
@@ -204,7 +203,7 @@ def _wish(ords: Ords, shopper: Shopper, facts: CatalogueFacts) -> NDArray[np.flo
         )
         factor[same_kind] *= SET_ASIDE_KIND
         factor[same_brand] *= SET_ASIDE_BRAND
-        factor[same_kind & same_brand] **= 2
+        factor[same_kind & same_brand] = SET_ASIDE_BOTH
     if shopper.follows:
         brands = {name for kind, name in shopper.follows if kind == "brand"}
         paths = tuple(name for kind, name in shopper.follows if kind == "product_type")

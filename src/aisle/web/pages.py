@@ -149,6 +149,7 @@ def pages_router(
             asset=lambda name: f"/static/{version}/{name}",
             languages=i18n.LANGUAGE_NAMES,
             here=request.url,
+            place=request.headers.get("x-aisle-place", "")[:64],  # set by the shop; its events will carry it
             **values,
         )
         response = HTMLResponse(html, status_code=status)
@@ -175,6 +176,14 @@ def pages_router(
     @router.get("/p/{item_id:path}")
     def product(request: Request, item_id: str) -> Response:
         return page(request, "product.html")
+
+    @router.get("/g/{group}")
+    def group(request: Request, group: str) -> Response:
+        return page(request, "group.html")
+
+    @router.get("/read/{page_id:path}")
+    def read(request: Request, page_id: str) -> Response:
+        return page(request, "read.html")
 
     @router.get("/cart")
     def cart(request: Request) -> Response:

@@ -65,6 +65,8 @@ export const search = (parameters, signal) =>
 export const recommend = (surface, parameters = {}, signal) =>
   get(`/v1/recommend/${surface}`, { ...parameters, visitor_id: visitorId, language }, signal);
 
+export { language };
+
 export const suggest = (query, signal) => get("/v1/suggest", { query, visitor_id: visitorId, top_k: 10 }, signal);
 
 export const item = (itemId) => get(`/v1/items/${encodeURIComponent(itemId)}`);

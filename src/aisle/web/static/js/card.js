@@ -5,6 +5,7 @@ import { noteViewed } from "./cart.js";
 import { colorOf } from "./colors.js";
 import { emphasised, h, icon, photo } from "./dom.js";
 import { selected, watch } from "./events.js";
+import { whyButton } from "./why.js";
 import { money, moneyText, number, parseMoney, t, tn, valueName } from "./i18n.js";
 
 const DOTS = 5;
@@ -94,7 +95,10 @@ export function card(product, list, { eager = false, reason = true, heading = "h
       why && h("p", { class: "reason" }, icon("spark"), h("span", null, capital(why.text))),
     ),
   );
-  if (list.id) watch(element, source);
+  if (list.id) {
+    element.append(whyButton(product, list, element));
+    watch(element, source);
+  }
   return element;
 }
 

@@ -43,7 +43,7 @@ function draw() {
     await track("purchase", { items, value: total, listId, params: { transaction_id: order } });
     await settled(3000);
     cart.empty();
-    thanks(order);
+    thanks(order, items.map((one) => one.item_id));
   });
   const currency = all[0].currency;
   const aside = h(
@@ -58,7 +58,7 @@ function draw() {
   return fill($("checkout"), h("div", { class: "bag" }, form, aside));
 }
 
-async function thanks(order) {
+async function thanks(order, bought) {
   fill(
     $("checkout"),
     h(
@@ -73,8 +73,10 @@ async function thanks(order) {
   );
   scrollTo({ top: 0 });
   $("thanks").focus();
-  const answer = await recommend("home", { top_k: 12 }).catch(() => null);
-  if (answer?.hits.length) fill($("rows"), row(t("home.for_you"), answer.hits, { id: answer.list_id, name: answer.surface }, { id: "row-home" }));
+  const ask = (surface, more = {}) => recommend(surface, { top_k: 12, ...more }).catch(() => null);
+  const [after, again, home] = await Promise.all([ask("after_purchase", { item_id: bought }), ask("buy_again"), ask("home")]);
+  const one = (answer, title) => answer?.hits.length > 0 && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id: `row-${answer.surface}` });
+  fill($("rows"), one(after, t("checkout.after")), one(again, t("home.again")), one(home, t("home.for_you")));
 }
 
 draw();

@@ -13,6 +13,8 @@ const BOX = "aisle.event.";
 const OLDEST_MS = 24 * 3600 * 1000;
 const BATCH = 50;
 const underway = new Map();
+const PLACE = document.querySelector('meta[name="aisle-place"]')?.content;
+const CIRCUMSTANCES = { device: matchMedia("(pointer: coarse) and (max-width: 60rem)").matches ? "phone" : "desk", ...(PLACE ? { place: PLACE } : {}) };
 
 function put(event) {
   try {
@@ -61,7 +63,7 @@ function send(events) {
 }
 
 /** Record something; resolves when it is acknowledged (or could not be delivered now). */
-export function track(name, { items = [], listId = "", query = "", value, params } = {}) {
+export function track(name, { items = [], listId = "", query = "", value, rating, params } = {}) {
   const event = {
     name,
     event_id: crypto.randomUUID ? crypto.randomUUID() : `${visitorId}-${Date.now()}-${Math.random()}`,
@@ -72,7 +74,8 @@ export function track(name, { items = [], listId = "", query = "", value, params
   };
   if (listId) event.list_id = listId;
   if (query) event.query = query;
-  if (params) event.params = params;
+  event.params = { ...CIRCUMSTANCES, ...params };
+  if (rating) event.rating = rating;
   if (value !== undefined) Object.assign(event, { value: Math.round(value * 100) / 100, currency: shopCurrency });
   put(event);
   return send([event]);

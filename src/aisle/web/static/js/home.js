@@ -7,6 +7,7 @@ import { recent } from "./cart.js";
 import { $, fill, h, icon, photo } from "./dom.js";
 import { selected, settled } from "./events.js";
 import { number, t } from "./i18n.js";
+import { content, readingRow } from "./reading.js";
 
 const ROW = 14;
 const AT_FIRST = 5;
@@ -99,6 +100,23 @@ async function categories(tree, hits) {
   return h("section", { class: "row", id: "row-categories" }, h("div", { class: "row-head" }, h("h2", null, t("home.categories"))), h("div", { class: "tiles", vars: { "--n": tiles.length > 8 ? Math.ceil(tiles.length / 2) : tiles.length } }, tiles));
 }
 
+/** Groups that the shop has found by itself, as tiles. */
+function explore(groups) {
+  if (groups.length < 3) return null;
+  const tiles = groups.slice(0, 8).map((one) =>
+    h("a", { class: "tile wide-tile", href: `/g/${one.group}` }, photo(one.image_link, "", { missing: t("no_photo") }), h("span", null, h("strong", null, one.name), h("span", { class: "small muted num" }, number(one.count)))),
+  );
+  return row(t("home.explore"), [], { name: "groups" }, { children: tiles, small: true, id: "row-groups" });
+}
+
+/** The row for this shopper alone is asked again when they have said something. */
+async function again() {
+  const place = $("row-home");
+  const found = await recommend("home", { top_k: ROW }).catch(ignore);
+  if (!place?.isConnected || !found?.hits.length) return;
+  place.replaceWith(row(place.getAttribute("aria-label"), found.hits, asList(found), { id: "row-home" }));
+}
+
 const asList = (answer) => ({ id: answer.list_id, name: answer.surface });
 
 function failed() {
@@ -111,8 +129,15 @@ async function draw() {
   const seen = recent();
   const last = seen[0];
   await settled(); // what was just clicked is known before anything is asked
-  const [forYou, trending, similar, frame] = await Promise.all([
+  const known = seen.length > 0;
+  const own = (surface) => (known ? recommend(surface, { top_k: ROW }).catch(ignore) : null);
+  const [forYou, due, followed, fresh, groups, readings, trending, similar, frame] = await Promise.all([
     recommend("home", { top_k: ROW }).catch(ignore),
+    own("buy_again"),
+    recommend("followed", { top_k: ROW }).catch(ignore),
+    own("new_for_you"),
+    get("/v1/groups").then((found) => found.groups, () => []),
+    known ? content("", 3) : [],
     recommend("trending", { top_k: ROW }).catch(ignore),
     last ? recommend("similar", { item_id: last.item_id, top_k: ROW }).catch(ignore) : null,
     shop(),
@@ -131,7 +156,11 @@ async function draw() {
   if (further.length >= 3) {
     rows.push(row(t("home.because", { title: last.title }), further, asList(similar), { id: "row-similar", reason: "" }));
   }
+  const one = (answer, title) => answer?.hits.length >= 2 && row(title, answer.hits, asList(answer), { id: `row-${answer.surface}`, reason: "row" });
+  rows.push(one(due, t("home.again")), one(followed, t("home.followed")));
+  if (fresh?.hits.some((hit) => hit.reasons?.[0]?.kind === "new_for_you")) rows.push(one(fresh, t("home.new_for_you")));
   if (trending) rows.push(popular(trending, forYou));
+  rows.push(explore(groups), readingRow(t("home.reading"), readings, "row-reading"));
   const all = [...(trending?.hits || []), ...(forYou?.hits || [])];
   const place = h("div");
   rows.splice(seen.length ? rows.length : Math.min(1, rows.length), 0, place);
@@ -145,4 +174,5 @@ draw();
 tryThese().catch(ignore);
 offers().catch(ignore);
 // a page brought back from the browser's memory must show what was done since
+addEventListener("aisle:feedback", again);
 addEventListener("pageshow", (event) => event.persisted && draw());

@@ -5,14 +5,17 @@ import { categoryUrl, item as fetchItem, recommend } from "./api.js";
 import { dot, price, rating, row, stars } from "./card.js";
 import * as cart from "./cart.js";
 import { colorOf } from "./colors.js";
-import { $, fill, h, photo, toast } from "./dom.js";
+import { $, fill, h, icon, photo, toast } from "./dom.js";
 import { cameFrom, settled, track } from "./events.js";
+import { follows, notInterested, rate, setFollow, share } from "./feedback.js";
 import { dateText, fieldName, number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
+import { content, readingRow } from "./reading.js";
 
 const ITEM = decodeURIComponent(location.pathname.slice(3));
 const DIMENSIONS = ["color", "size", "material"];
 const LOW_STOCK = 5;
 const FIRST_REVIEWS = 6;
+const COMPLEMENTS = new Set(["goes_with", "goes_with_bought", "bought_together"]);
 
 const buyable = (variant) => variant.availability !== "out_of_stock";
 
@@ -185,6 +188,33 @@ function crumbs(product, title) {
   );
 }
 
+// ------------------------------------------------------ what is said of it
+
+function brandLine(brand) {
+  const button = h("button", { class: "link-button small follow", type: "button", id: "follow-brand" });
+  const draw = (on) => {
+    button.setAttribute("aria-pressed", String(on));
+    fill(button, icon(on ? "check" : "plus"), h("span", null, t(on ? "follow.on" : "follow.off")));
+  };
+  draw(follows("brand", brand));
+  button.setAttribute("aria-label", t("follow.start", { name: brand }));
+  button.addEventListener("click", () => setFollow("brand", brand, !follows("brand", brand), draw));
+  return h("p", { class: "brand-line" }, h("span", null, brand), button);
+}
+
+function tools(product, title, current, from) {
+  const away = h("button", { class: "link-button small", type: "button", id: "not-interested" }, icon("hide"), h("span", null, t("feedback.not_interested")));
+  const was = (on) => () => (away.disabled = on);
+  away.addEventListener("click", () => notInterested({ item_id: current.item_id, position: from.index }, { id: from.listId || "", name: from.listName || "product" }, was(true), was(false)));
+  const send = h("button", { class: "link-button small", type: "button", on: { click: () => share({ item_id: current.item_id, title }) } }, icon("share"), h("span", null, t("share")));
+  const thanks = h("span", { class: "small muted", role: "status" });
+  const marks = [1, 2, 3, 4, 5].map((n) =>
+    h("button", { type: "button", class: "mark-star", "aria-label": t("rate.give", { n }), on: { click: () => (rate(current.item_id, n), light(n), (thanks.textContent = t("rate.thanks"))) } }),
+  );
+  const light = (n) => marks.forEach((mark, i) => mark.classList.toggle("is-on", i < n));
+  return h("div", { class: "said" }, h("div", { class: "said-acts" }, send, away), h("div", { class: "said-rate", role: "group", "aria-label": t("rate.title") }, h("span", { class: "small muted" }, t("rate.title")), h("span", { class: "mark-stars" }, marks), thanks));
+}
+
 // -------------------------------------------------------------- the page
 
 function draw(product) {
@@ -229,7 +259,7 @@ function draw(product) {
     const details = specs(product, current);
     fill(
       buy,
-      h("div", null, product.brand && h("p", { class: "brand-line" }, product.brand), h("h1", null, title)),
+      h("div", null, product.brand && brandLine(product.brand), h("h1", null, title)),
       price(current),
       product.n_reviews > 0 && h("a", { href: "#reviews", class: "rating" }, rating(product)),
       distinct ? picker(product, names, current, choose) : plainPicker(product, current, choose),
@@ -241,6 +271,7 @@ function draw(product) {
         product.description && unfold(t("product.description"), description(product.description), true),
         details && unfold(t("product.details"), details, false),
       ),
+      tools(product, title, current, from),
       h("p", { class: "small muted" }, t("product.item_number", { id: current.item_id })),
     );
   }
@@ -254,12 +285,21 @@ function draw(product) {
 
 async function rows(product) {
   const ask = (surface) => recommend(surface, { item_id: product.item_id, top_k: 14 }).catch(() => null);
-  const [together, similar] = await Promise.all([ask("together"), ask("similar")]);
+  const [together, similar, complementary, readings] = await Promise.all([ask("together"), ask("similar"), ask("complementary"), content(product.item_id)]);
+  const apart = (complementary?.hits || []).some((hit) => (hit.reasons || []).some((r) => COMPLEMENTS.has(r.kind)));
   const bought = together?.hits.some((hit) => (hit.reasons || []).some((r) => !["similar_to", "trending", "new_here"].includes(r.kind)));
   const kinds = new Set(bought ? together.hits.flatMap((hit) => (hit.reasons || []).map((r) => r.kind)) : []);
   const named = t(kinds.has("bought_together") || !kinds.has("viewed_together") ? "product.together" : "product.viewed");
   const one = (answer, title, id, reason) => answer?.hits.length && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id, reason });
-  fill($("rows"), bought && one(together, named, "row-together", "row"), one(similar, t("product.similar"), "row-similar", "row"), reviews(product));
+  const guides = readings.filter((reading) => reading.kind === "page");
+  fill(
+    $("rows"),
+    apart && one(complementary, t("product.complementary"), "row-complementary", "row"),
+    one(similar, t("product.similar"), "row-similar", "row"),
+    bought && one(together, named, "row-together", "row"),
+    readingRow(t("product.guides"), guides, "row-guides"),
+    reviews(product),
+  );
 }
 
 async function missing() {

@@ -234,6 +234,7 @@ function draw() {
   $("search-page").querySelector(".results").classList.toggle("is-bare", none && !filtered());
   if (none) return drawNothing();
   $("rows").replaceChildren();
+  if (onCategory) popularHere();
   const grid = h("div", { class: "grid" });
   addCards(grid, answer);
   fill($("results-list"), grid);
@@ -259,10 +260,13 @@ async function drawNothing() {
     ),
   );
   const mine = answer;
-  const [tries, trending] = await Promise.all([elsewhere(), recommend("trending", { top_k: 12 }).catch(() => null)]);
+  const rescue = answer.rescue;
+  const [tries, trending] = await Promise.all([elsewhere(), rescue ? null : recommend("trending", { top_k: 12 }).catch(() => null)]);
   if (mine !== answer) return;
   fill(pills, tries.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, icon("search"), suggestionName(one))));
-  if (trending?.hits.length) {
+  if (rescue?.hits.length) {
+    fill($("rows"), row(rescue.title, rescue.hits, { id: rescue.list_id, name: rescue.surface }, { id: "row-rescue" }));
+  } else if (trending?.hits.length) {
     fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { id: "row-trending", reason: "row" }));
   }
 }
@@ -276,6 +280,18 @@ async function elsewhere() {
     if (useful.length) return useful.slice(0, 6);
   }
   return [];
+}
+
+/** What is popular in a large category, above its products; a small one shows them all anyway. */
+async function popularHere() {
+  const mine = answer;
+  const place = $("popular-here");
+  if (answer.n_hits <= PAGE || filtered() || state.sort !== "relevance") return place.replaceChildren();
+  if (place.childElementCount) return undefined;
+  const found = await recommend("trending", { product_type: state.category, top_k: 12 }).catch(() => null);
+  if (mine !== answer || !found?.hits.length) return undefined;
+  const name = state.category.split(" > ").at(-1);
+  return fill(place, row(t("category.popular", { name }), found.hits, { id: found.list_id, name: found.surface }, { id: "row-trending", reason: "" }));
 }
 
 async function related() {
