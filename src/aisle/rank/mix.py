@@ -17,8 +17,8 @@ Relation: TypeAlias = Literal["", "viewed", "cart", "bought"]
 SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
     "home": {
         "for_you": 1.0,
-        "followed": 0.5,
-        "taste": 0.2,
+        "followed": 0.25,
+        "kindred": 0.2,
         "trending": 0.15,
         "trending_category": 0.05,
         "newest": 1e-6,

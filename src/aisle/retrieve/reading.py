@@ -30,7 +30,7 @@ MOST_ENCODED: Final = 400
 READ_CHARS: Final = 600
 """Characters of a page that the encoder reads: what it is about stands at its beginning."""
 
-NEAR: Final = 0.2
+NEAR: Final = 0.25
 """Least score for a page to be about a product: cosine, or its share of the product's telling words."""
 
 TELLING_CHARS: Final = 300.0
@@ -38,7 +38,8 @@ TELLING_CHARS: Final = 300.0
 
 _WORD: Final = re.compile(r"[a-z0-9]{3,}|[\u3400-\u9fff]{2}", re.IGNORECASE)
 _COMMON: Final = frozenset(
-    "and are but for from has have not our that the their them they this was with you your".split()  # noqa: SIM905
+    """and are but for from has have not our that the their them they this was with you your
+    one two three four five six ten first without like""".split()  # noqa: SIM905
 )
 
 
@@ -133,8 +134,9 @@ class Library:
 
 
 def _text_of(group: Group) -> str:
+    """What a product is, in few words: a description's many words would find any page."""
     lead = group.lead
-    return f"{lead.title} {lead.product_type.replace('>', ' ')} {lead.material} {lead.size} {lead.description[:200]}"
+    return f"{lead.title} {lead.product_type.replace('>', ' ')} {lead.material}{' size' if lead.size and lead.gender else ''}"
 
 
 def _words(text: str) -> list[str]:
