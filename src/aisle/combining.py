@@ -1,0 +1,149 @@
+"""Make one order of many sources, and say what each of them adds.
+
+The combination is fitted on one half of the visitors and measured on the other,
+once with all sources and once without each; what serves is fitted on both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.evaluate.next_item import TOP_K, Cases, Gain, Places, places
+from aisle.learn.blending import Moments, fit_weights
+from aisle.rank.combine import OF_A_SOURCE, Combination, tabulate
+from aisle.types import Candidates, Scores
+
+LEAST_MOMENTS: Final = 50
+"""Moments whose target some source proposes; fewer say nothing of thirty weights."""
+PROPOSED: Final = 100
+"""Candidates of each source that are weighed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one source is worth: alone, and what the combination gains by it (recall and MRR at 20)."""
+
+    source: str
+    recall: float
+    mrr: float
+    gain_in_recall: Gain
+    gain_in_mrr: Gain
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The combination that serves, and how it did on the half of the visitors that it was not fitted on."""
+
+    combination: Combination
+    recall: float
+    mrr: float
+    best_alone: str
+    gain_over_best: Gain
+    shares: tuple[Share, ...]
+
+
+def combine(
+    proposals: Mapping[str, Sequence[Candidates]],
+    cases: Cases,
+    popularity: Scores,
+    *,
+    shares: bool = True,
+    seed: int = 0,
+) -> Combined | None:
+    """Fit on `proposals`, lists by source of one entry a case; None with too little to fit on.
+
+    `popularity` float32[n_ords] is the logarithm of 1 + how many took each
+    item. `shares`: also measure the combination without each source.
+    """
+    sources = tuple(proposals)
+    tables = _Tables(proposals, sources, cases, popularity)
+    first = np.flatnonzero(cases.first_half)
+    second = np.flatnonzero(~cases.first_half)
+    if min(tables.n_found(first), tables.n_found(second)) < LEAST_MOMENTS:
+        return None
+    measured = cases.take(~cases.first_half)
+    alone = {
+        source: places([proposals[source][row] for row in second.tolist()], measured) for source in sources
+    }
+    together = tables.measure(tables.fit(first, sources, seed), second)
+    best_alone = max(alone, key=lambda source: alone[source].mrr)
+    found = []
+    for source in sources if shares and len(sources) > 1 else ():
+        others = tuple(one for one in sources if one != source)
+        without = tables.measure(tables.fit(first, others, seed), second)
+        found.append(
+            Share(
+                source,
+                alone[source].recall,
+                alone[source].mrr,
+                Gain.of(together.hits, without.hits, measured.visitor),
+                Gain.of(together.reciprocals, without.reciprocals, measured.visitor),
+            )
+        )
+    weights = tables.fit(np.arange(len(cases)), sources, seed)
+    return Combined(
+        Combination(sources, weights, popularity),
+        together.recall,
+        together.mrr,
+        best_alone,
+        Gain.of(together.reciprocals, alone[best_alone].reciprocals, measured.visitor),
+        tuple(found),
+    )
+
+
+class _Tables:
+    """The candidates of every case as tables, and fits on some of the cases with some of the sources."""
+
+    def __init__(
+        self, proposals: Mapping[str, Sequence[Candidates]], sources: Sequence[str], cases: Cases, popularity: Scores
+    ) -> None:
+        self._sources = tuple(sources)
+        made = [
+            tabulate(
+                {source: _first(proposals[source][row]) for source in sources}, sources, cases.shoppers[row], popularity
+            )
+            for row in range(len(cases))
+        ]
+        self._columns = [table.columns for table in made]
+        self._rows = [
+            int(at[0]) if len(at := np.flatnonzero(table.ords == target)) else -1
+            for table, target in zip(made, cases.targets.tolist(), strict=True)
+        ]
+
+    def n_found(self, rows: NDArray[np.int64]) -> int:
+        return sum(self._rows[row] >= 0 for row in rows.tolist())
+
+    def fit(self, rows: NDArray[np.int64], sources: Sequence[str], seed: int) -> NDArray[np.float32]:
+        """Weights float32[k] of all columns; 0 for those of sources that are left out."""
+        used = [row for row in rows.tolist() if self._rows[row] >= 0]
+        kept, blocks = self._kept(sources)
+        moments = Moments.of([self._columns[row][:, kept] for row in used], [self._rows[row] for row in used])
+        weights = np.zeros(len(kept), np.float32)
+        weights[kept] = fit_weights(moments, blocks=blocks, seed=seed)
+        return weights
+
+    def _kept(self, sources: Sequence[str]) -> tuple[NDArray[np.bool_], list[slice]]:
+        width = len(OF_A_SOURCE)
+        kept = np.ones(self._columns[0].shape[1], bool)
+        for number, source in enumerate(self._sources):
+            kept[number * width : (number + 1) * width] = source in sources
+        return kept, [slice(number * width, (number + 1) * width) for number in range(len(sources))]
+
+    def measure(self, weights: NDArray[np.float32], rows: NDArray[np.int64]) -> Places:
+        place = np.full(len(rows), TOP_K, np.int32)
+        for number, row in enumerate(rows.tolist()):
+            if self._rows[row] >= 0:
+                scores = self._columns[row] @ weights
+                place[number] = min(TOP_K, int((scores > scores[self._rows[row]]).sum()))
+        return Places(place)
+
+
+def _first(candidates: Candidates) -> Candidates:
+    if len(candidates) <= PROPOSED:
+        return candidates
+    return Candidates(candidates.source, candidates.ords[:PROPOSED], candidates.scores[:PROPOSED])

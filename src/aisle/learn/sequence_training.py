@@ -1,0 +1,342 @@
+"""Train one member of the sequence model: batches, epochs, checkpoints, validation."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from aisle.errors import TrainingFailed
+from aisle.learn.items import ItemTable
+from aisle.learn.spectral import spectral_vectors
+from aisle.types import Ords
+
+if TYPE_CHECKING:
+    import torch
+
+    from aisle.models.sequence import SequenceModel
+
+log = logging.getLogger("aisle.learn")
+
+TOP_K: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRecipe:
+    """How the model is made and trained. Chosen by benchmarks/sequence.py on validation steps.
+
+    `dropouts` has a number for each member. `negatives` items are drawn for a
+    batch, uniformly; `n_tokens` steps make a batch. Training stops after
+    `patience` epochs without a better validation, or `max_epochs`.
+    """
+
+    dim: int = 64
+    n_blocks: int = 2
+    n_heads: int = 2
+    dropouts: tuple[float, ...] = (0.5, 0.2)
+    max_length: int = 50
+    temperature: float = 0.07
+    learning_rate: float = 2e-3
+    negatives: int = 512
+    n_tokens: int = 1024
+    max_epochs: int = 60
+    patience: int = 5
+    p_content_only: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Steps to foretell while training: `histories`, oldest first, and `targets` int32[n]."""
+
+    histories: Sequence[Ords]
+    targets: Ords
+    again: bool = True
+    """Whether a step may go back to an item of its history; where that never happens, those are left out."""
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(slots=True)
+class Sequences:
+    """Windows of steps: `flat` int64[m], `starts` int64[k + 1]."""
+
+    flat: NDArray[np.int64]
+    starts: NDArray[np.int64]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        return np.diff(self.starts)
+
+
+@dataclass(slots=True)
+class Run:
+    """The training of one member."""
+
+    sequences: Sequences
+    items: ItemTable
+    n_items: int
+    valid: Held
+    recipe: SequenceRecipe
+    dropout: float
+    seed: int
+    work: Path
+    model: SequenceModel = field(init=False)
+
+    def train(self, seconds: float, tell: Callable[[int, int], None]) -> float:
+        """Until it no longer gets better; returns the best validation MRR@20. The model ends with its best weights."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        rng = np.random.default_rng(self.seed)
+        self.model = _model(self.items, self.n_items, self.recipe, self.dropout)
+        epoch, best, bad, spent = 0, -1.0, 0, 0.0
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=0.0, fused=True
+        )
+        saved = self._load(optimizer)
+        if saved is not None:
+            epoch, best, bad, spent = saved["epoch"], saved["best"], saved["bad"], saved["spent"]
+            rng = np.random.default_rng([self.seed, epoch])
+        else:
+            vectors = spectral_vectors(
+                self.sequences.flat, self.sequences.starts, self.n_items, self.recipe.dim, seed=self.seed
+            )
+            with torch.no_grad():
+                self.model.own.weight.mul_(0.2).add_(torch.from_numpy(vectors))
+        started, last = time.monotonic() - spent, 0.0
+        most = self.recipe.max_epochs
+        while epoch < most and bad < self.recipe.patience:
+            tell(epoch, most)
+            begun = time.monotonic()
+            rate = self.recipe.learning_rate * (1.0 if bad < 2 else 0.3)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            self._epoch(optimizer, rng)
+            epoch += 1
+            found = evaluate(self.model, self.valid)
+            log.debug("sequence epoch %d: MRR@20 %.4f (best %.4f)", epoch, found, best)
+            bad = 0 if found > best else bad + 1
+            last = time.monotonic() - begun
+            spent = time.monotonic() - started
+            out_of_time = bool(seconds) and spent + last > seconds
+            self._save(optimizer, epoch, max(best, found), bad, spent, is_best=found > best)
+            best = max(best, found)
+            if out_of_time:
+                break
+        self._take_best()
+        tell(most, most)
+        return best
+
+    def _epoch(self, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> None:
+        import torch
+
+        model, recipe, n = self.model, self.recipe, self.n_items
+        model.train()
+        negatives = min(recipe.negatives, n)
+        correction = math.log(n / negatives)
+        for x, y in _batches(self.sequences, recipe.n_tokens, rng):
+            drawn = torch.from_numpy(rng.integers(0, n, negatives))
+            kept, target = x >= 0, y[y >= 0]
+            rows, where = torch.unique(torch.cat([x[kept], target, drawn]), return_inverse=True)
+            vectors = model.items(rows)  # [u, dim]
+            n_x, n_y = int(kept.sum()), len(target)
+            inputs = torch.zeros(*x.shape, model.dim)
+            inputs[kept] = vectors[where[:n_x]]
+            states = model.states(inputs, kept)[y >= 0] / model.temperature  # [m, dim]
+            hit = (states * vectors[where[n_x : n_x + n_y]]).sum(1, keepdim=True)  # [m, 1]
+            miss = states @ vectors[where[n_x + n_y :]].T + correction  # [m, negatives]
+            miss = miss.masked_fill(target[:, None] == drawn[None], -1e9)
+            loss = (torch.cat([hit, miss], 1).logsumexp(1) - hit[:, 0]).mean()
+            if not math.isfinite(loss.item()):
+                raise TrainingFailed(
+                    f"model sequence: the loss is no longer a number; nothing was saved. "
+                    "Train again with another train.seed; if it comes back, report it with the size of the log"
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+
+    # ------------------------------------------------------------ checkpoints
+
+    def _save(
+        self, optimizer: torch.optim.Optimizer, epoch: int, best: float, bad: int, spent: float, *, is_best: bool
+    ) -> None:
+        from safetensors.torch import save_file
+
+        self.work.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.contiguous() for k, v in self.model.state_dict().items()}
+        if is_best:
+            _replace(self.work / "best.safetensors", lambda file: save_file(weights, file))
+        state = {
+            f"{key}.{name}": value
+            for key, of_one in optimizer.state_dict()["state"].items()
+            for name, value in of_one.items()
+        }
+        told = orjson.dumps({"epoch": epoch, "best": best, "bad": bad, "spent": spent}).decode()
+        both = {f"model.{k}": v for k, v in weights.items()} | {f"optimizer.{k}": v for k, v in state.items()}
+        _replace(self.work / "last.safetensors", lambda file: save_file(both, file, {"told": told}))
+
+    def _load(self, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+        """Go on from the last checkpoint, if it can be read and fits."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.work / "last.safetensors", "pt") as file:
+                told: dict[str, Any] = orjson.loads(file.metadata()["told"])
+                held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+            self.model.load_state_dict({k.removeprefix("model."): v for k, v in held.items() if k.startswith("model.")})
+            state: dict[int, dict[str, Any]] = {}
+            for key, value in held.items():
+                if key.startswith("optimizer."):
+                    _, number, name = key.split(".")
+                    state.setdefault(int(number), {})[name] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
+            return None
+        return told
+
+    def _take_best(self) -> None:
+        from safetensors.torch import load_file
+
+        self.model.load_state_dict(load_file(self.work / "best.safetensors"))
+        self.model.eval()
+
+
+def _replace(place: Path, write: Callable[[Path], None]) -> None:
+    making = place.with_suffix(".new")
+    write(making)
+    making.replace(place)
+
+
+def _model(items: ItemTable, n_items: int, recipe: SequenceRecipe, dropout: float) -> SequenceModel:
+    import torch
+
+    from aisle.models.sequence import SequenceModel
+
+    attributes, n_attributes = _attributes(items, n_items)
+    text: torch.Tensor | None = None
+    if items.text.shape[1]:
+        padded = np.zeros((n_items, items.text.shape[1]), np.float32)
+        padded[: len(items)] = items.text
+        text = torch.from_numpy(padded)
+    return SequenceModel(
+        n_items,
+        recipe.dim,
+        n_blocks=recipe.n_blocks,
+        n_heads=recipe.n_heads,
+        dropout=dropout,
+        max_length=recipe.max_length,
+        temperature=recipe.temperature,
+        attributes=attributes,
+        n_attributes=n_attributes,
+        text=text,
+        p_content_only=recipe.p_content_only,
+    )
+
+
+def _attributes(items: ItemTable, n_items: int) -> tuple[tuple[torch.Tensor, torch.Tensor] | None, int]:
+    """Attributes, categories with their ancestors and brands as one bag of codes an item."""
+    import torch
+
+    n_brands, n_categories = len(items.brands), len(items.categories)
+    parts = [
+        (items.attributes.owners, items.attributes.codes),
+        (items.ancestors.owners, items.ancestors.codes + len(items.attribute_names)),
+        (np.flatnonzero(items.brand >= 0), items.brand[items.brand >= 0] + len(items.attribute_names) + n_categories),
+    ]
+    owners = np.concatenate([owner for owner, _ in parts])
+    codes = np.concatenate([code for _, code in parts]).astype(np.int64)
+    n_codes = len(items.attribute_names) + n_categories + n_brands
+    if not len(codes):
+        return None, 0
+    order = np.argsort(owners, kind="stable")
+    starts = np.searchsorted(owners[order], np.arange(n_items + 1))
+    return (torch.from_numpy(codes[order]), torch.from_numpy(starts.astype(np.int64))), n_codes
+
+
+def _batches(
+    sequences: Sequences, n_tokens: int, rng: np.random.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Inputs and targets int64[b, t], -1 where padded, of sequences of about one length, in random order."""
+    import torch
+
+    sizes = sequences.sizes - 1
+    order = np.argsort(sizes + rng.random(len(sizes)) * 3, kind="stable")
+    bounds, begin = [], 0
+    longest = np.maximum.accumulate(sizes[order])
+    while begin < len(order):
+        end = begin + 1
+        step = max(1, n_tokens // max(1, int(longest[begin])))
+        end = min(len(order), begin + step)
+        while end > begin + 1 and (end - begin) * int(longest[end - 1]) > n_tokens:
+            end -= max(1, (end - begin) // 8)
+        bounds.append((begin, max(end, begin + 1)))
+        begin = max(end, begin + 1)
+    for at in rng.permutation(len(bounds)).tolist():
+        rows = order[slice(*bounds[at])]
+        padded = _padded(sequences, rows)
+        yield torch.from_numpy(padded[:, :-1].copy()), torch.from_numpy(padded[:, 1:].copy())
+
+
+def _padded(sequences: Sequences, rows: np.ndarray) -> NDArray[np.int64]:
+    """Sequences int64[b, longest], padded on the left with -1."""
+    ends, sizes = sequences.starts[rows + 1], sequences.sizes[rows]
+    width = int(sizes.max())
+    places = ends[:, None] - width + np.arange(width)[None]
+    inside = np.arange(width)[None] >= width - sizes[:, None]
+    return np.where(inside, sequences.flat[np.maximum(places, 0)], -1)
+
+
+# --------------------------------------------------------------- validation
+
+
+def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] | None = None) -> NDArray[np.int64]:
+    """Place from 0 of each target among all items, by the sum of the models' logits times `scales`."""
+    import torch
+
+    found = np.zeros(len(held), np.int64)
+    weights = scales or [1.0] * len(models)
+    order = np.argsort([len(history) for history in held.histories], kind="stable")
+    with torch.no_grad():
+        tables = []
+        for model in models:
+            model.eval()
+            tables.append(model.items(torch.arange(model.own.num_embeddings)))
+        for begin in range(0, len(order), 256):
+            rows = order[begin : begin + 256]
+            scores = torch.zeros(len(rows), len(tables[0]))
+            for model, table, weight in zip(models, tables, weights, strict=True):
+                histories = [held.histories[row][-model.max_length :] for row in rows.tolist()]
+                width = max(1, max(len(history) for history in histories))
+                x = np.full((len(rows), width), -1, np.int64)
+                for line, history in zip(x, histories, strict=True):
+                    line[width - len(history) :] = history
+                padded = torch.from_numpy(x)
+                kept = padded >= 0
+                inputs = table[padded.clamp(min=0)] * kept[..., None]
+                scores += model.states(inputs, kept)[:, -1] @ table.T * (weight / model.temperature)
+            if not held.again:
+                for line, row in zip(scores, rows.tolist(), strict=True):
+                    line[torch.from_numpy(held.histories[row].astype(np.int64))] = -1e9
+            target = torch.from_numpy(held.targets[rows].astype(np.int64))
+            found[rows] = (scores > scores.gather(1, target[:, None])).sum(1).numpy()
+    return found
+
+
+def evaluate(model: SequenceModel, held: Held) -> float:
+    """MRR@20 over the held-out steps."""
+    return mrr(ranks([model], held))
+
+
+def mrr(found: NDArray[np.int64]) -> float:
+    return float(np.where(found < TOP_K, 1.0 / (found + 1.0), 0.0).mean())
