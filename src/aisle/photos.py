@@ -1,4 +1,4 @@
-"""A shop's photos: who encodes them, their vectors, and the network that learns from them."""
+"""A shop's photos and recordings: who encodes them, their vectors, and the network that learns from photos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aisle.learn.fitted import Progress
 from aisle.learn.pairs import Pairs
 from aisle.learn.photos import PHOTOS, PhotoLabels, beats_chance, fit_photos
 from aisle.ports import ImageEncoder, ModelStore
-from aisle.represent.photos import PhotoVectors, photos_of
+from aisle.represent.photos import AUDIO_ATTRIBUTE, Listening, PhotoVectors, SoundVectors, photos_of
 from aisle.represent.pixels import read_picture
 from aisle.types import Group, ModelVersion, Reject, Vectors
 
@@ -35,6 +35,7 @@ class Photos:
 
     Without one the shop's own network encodes, once a training has made one. A
     photo that cannot be read is told in `rejects.jsonl`, once, and left out.
+    `sounds` with `listening` add what recordings of products sound like.
     """
 
     def __init__(
@@ -44,13 +45,16 @@ class Photos:
         open_encoder: Callable[[Path], ImageEncoder],
         *,
         pretrained: ImageEncoder | None = None,
+        sounds: SoundVectors | None = None,
+        listening: Listening | None = None,
         rejects: RejectFile | None = None,
     ) -> None:
         self._vectors, self._models, self._open = vectors, models, open_encoder
         self._pretrained, self._rejects = pretrained, rejects
+        self._sounds, self._listening = sounds, listening
         self._own: ImageEncoder | None = None
         self._own_version = ""
-        self._told = 0
+        self._told: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -86,16 +90,20 @@ class Photos:
     def rows(
         self, groups: Sequence[Group], n: int, *, may_encode: bool = True, progress: Progress | None = None
     ) -> Vectors | None:
-        """float32[n, dim] by ord, zeros where there is no photo; None without an encoder or without any photo."""
+        """float32[n, dim] by ord: what photos show, then what recordings sound like, zeros where there is none.
+
+        None without an encoder, or when no product has a photo or a recording.
+        """
         self.follow()
         found = self.of(groups, may_encode=may_encode, progress=progress)
-        if not found:
-            return None
-        table = np.zeros((n, len(next(iter(found.values())))), np.float32)
-        for ord_, vector in found.items():
-            if ord_ < n:
-                table[ord_] = vector
-        return table
+        parts = [_table(found, n, self.encoder.dim)] if self.encoder is not None else []
+        if self._sounds is not None and self._listening is not None:
+            with self._lock:
+                heard = self._sounds.of(groups, self._listening, encode_new=may_encode, progress=progress)
+                self._tell()
+            parts.append(_table(heard, n, self._listening.dim))
+        table = np.concatenate(parts, axis=1) if parts else None
+        return table if table is not None and table.any() else None
 
     # --------------------------------------------------------------- learning
 
@@ -168,13 +176,25 @@ class Photos:
 
     def _tell(self) -> None:
         """Photos that could not be read, told once each."""
-        broken = list(self._vectors.broken.items())[self._told :]
-        self._told += len(broken)
+        broken = [("image_link", name, reason) for name, reason in self._vectors.broken.items()]
+        if self._sounds is not None:
+            broken += [(AUDIO_ATTRIBUTE, name, reason) for name, reason in self._sounds.broken.items()]
+        broken = [one for one in broken if one[1] not in self._told]
+        self._told.update(name for _, name, _ in broken)
         if broken and self._rejects is not None:
             try:
-                self._rejects.write(Reject(f"media/{name}", 0, "image_link", reason) for name, reason in broken)
+                self._rejects.write(Reject(f"media/{name}", 0, field, reason) for field, name, reason in broken)
             except StorageError as error:
                 log.warning("%s", error)
+
+
+def _table(found: dict[int, Vectors], n: int, dim: int) -> Vectors:
+    """float32[n, dim] by ord."""
+    table = np.zeros((n, dim), np.float32)
+    for ord_, vector in found.items():
+        if ord_ < n:
+            table[ord_] = vector
+    return table
 
 
 def _coded(values: Sequence[str]) -> NDArray[np.int32]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
+from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
@@ -36,8 +37,8 @@ from aisle.ports import LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.embed import embed
-from aisle.represent.encoders import ensure_encoder, ensure_image_encoder
-from aisle.represent.photos import PhotoVectors
+from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
+from aisle.represent.photos import Listening, photo_vectors, sound_vectors
 from aisle.settings import Settings
 from aisle.types import Group, Vectors
 
@@ -251,7 +252,7 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
 def _open_photos(
     path: Path, settings: Settings, stores: Stores, vectors: VectorStore, progress: Progress | None
 ) -> Photos:
-    """The shop's photos, encoded by the model that the settings name or, without one, by the shop's own."""
+    """Photos and recordings, encoded by the models that the settings name; photos without one by the shop's own."""
     pretrained = None
     if settings.encoder.image_model:
         try:
@@ -259,11 +260,20 @@ def _open_photos(
             pretrained = OnnxImageEncoder(place, threads=settings.encoder.threads)
         except (ModelError, StorageError, ShopBusy) as error:
             log.error("%s; the shop's own network reads the photos", error)
+    listening = None
+    if settings.encoder.audio_model:
+        try:
+            place = ensure_audio_encoder(settings.encoder, path / "models", progress)
+            listening = Listening(OnnxAudioEncoder(place, threads=settings.encoder.threads))
+        except (ModelError, StorageError, ShopBusy) as error:
+            log.error("%s; recordings are not listened to", error)
     return Photos(
-        PhotoVectors(path / "media", vectors),
+        photo_vectors(path / "media", vectors),
         stores.models,
         lambda folder: OnnxImageEncoder(folder, card=OWN_CARD, threads=settings.encoder.threads),
         pretrained=pretrained,
+        sounds=sound_vectors(path / "media", vectors),
+        listening=listening,
         rejects=RejectFile(path / "rejects.jsonl"),
     )
 

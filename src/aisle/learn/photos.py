@@ -85,7 +85,8 @@ def fit_photos(
         return None
     rng = np.random.default_rng(seed)
     products = np.unique(known.ords)
-    test = np.isin(known.ords, rng.choice(products, max(1, round(held_out * len(products))), replace=False))
+    n_out = max(1, round(held_out * len(products))) if held_out > 0 else 0
+    test = np.isin(known.ords, rng.choice(products, n_out, replace=False))
     metrics: dict[str, float] = {"photos": float(len(pixels))}
     epochs, share = MOST_EPOCHS, 0.5 * minutes
     if test.any() and not test.all():
@@ -95,7 +96,7 @@ def fit_photos(
         for name, codes in labels.items():
             metrics |= _agreement(name, codes, vectors, known.ords, test)
     whole = _Fit(pixels, known.ords, labels, np.ones(len(pixels), bool), pairs, seed, progress)
-    whole.run(epochs, share * 1.5)
+    whole.run(epochs, 1.5 * share)
     files = whole.export(work)
     # The fitted arrays are in the graph; the means only tell two versions apart by their numbers.
     arrays = {"mean": whole.encode(pixels).mean(0)}

@@ -1,6 +1,7 @@
 """Photos as vectors: each encoded once, broken ones told and left out; a network learned on the shop's own."""
 
 import json
+import wave
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.intake.rejects import RejectFile
 from aisle.learn.photos import CARD_FILE, PHOTOS, PhotoLabels, beats_chance, fit_photos
 from aisle.photos import Photos
-from aisle.represent.photos import PhotoVectors, photos_of
+from aisle.represent.photos import Listening, photo_vectors, photos_of, sound_vectors
 from aisle.testing.image_encoder import ImageEncoderContract
 from aisle.types import Group, Product
 
@@ -80,7 +81,7 @@ def learned(shop, tmp_path_factory):
 
 def new_photos(media, models, **options):
     return Photos(
-        PhotoVectors(media, Vectors()),
+        photo_vectors(media, Vectors()),
         FilesModelStore(models),
         lambda folder: OnnxImageEncoder(folder, card=CARD_FILE, threads=1),
         **options,
@@ -139,9 +140,9 @@ def test_too_few_photos_or_labels_are_not_learned_from(tmp_path):
 def test_each_photo_is_encoded_once(shop):
     media, groups = shop
     encoder, store = MeanColour(), Vectors()
-    first = PhotoVectors(media, store).of(groups, encoder)
+    first = photo_vectors(media, store).of(groups, encoder)
     assert encoder.n == 100
-    again = PhotoVectors(media, store).of([*groups, one(77, "/media/p0-0.png")], encoder)
+    again = photo_vectors(media, store).of([*groups, one(77, "/media/p0-0.png")], encoder)
     assert encoder.n == 100
     assert set(again) == {*range(50), 77}
     np.testing.assert_array_equal(first[3], again[3])
@@ -150,7 +151,7 @@ def test_each_photo_is_encoded_once(shop):
 
 def test_without_leave_to_encode_new_photos_wait(shop):
     media, groups = shop
-    assert PhotoVectors(media, Vectors()).of(groups, MeanColour(), encode_new=False) == {}
+    assert photo_vectors(media, Vectors()).of(groups, MeanColour(), encode_new=False) == {}
 
 
 def test_missing_broken_and_foreign_photos_are_left_out_and_told_once(shop, tmp_path):
@@ -181,3 +182,43 @@ def test_learning_skips_what_cannot_be_read(shop, tmp_path):
     assert pixels.shape == (0, 64, 64, 3)
     assert len(known.ords) == 0
     assert photos.learn([one(0, "/media/a.png")], work=tmp_path / "w") is None
+
+
+class Loudness:
+    """An audio encoder of two numbers, which counts what it is given."""
+
+    name, dim, n = "loudness", 2, 0
+
+    def encode(self, waveforms, rate):
+        self.n += len(waveforms)
+        loud = np.array([[np.abs(w).mean(), 1 / rate * len(w)] for w in waveforms], np.float32)
+        return loud / np.linalg.norm(loud, axis=1, keepdims=True)
+
+
+def test_recordings_stand_beside_photos_and_broken_ones_are_told(shop, tmp_path):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(np.full(4000, 9000, "<i2").tobytes())
+    (tmp_path / "b.wav").write_bytes(b"no sound")
+    (tmp_path / "ok.png").write_bytes((shop[0] / "p0-0.png").read_bytes())
+
+    def heard(number, name, photo=""):
+        link = {"audio_link": (f"/media/{name}",)} if name else {}
+        return Group(number, f"g{number}", (Product(f"p{number}", "T", image_link=photo, attributes=link),))
+
+    groups = [heard(0, "a.wav", "/media/ok.png"), heard(1, "b.wav"), heard(2, ""), heard(3, "", "/media/ok.png")]
+    encoder = Loudness()
+    photos = new_photos(
+        tmp_path, tmp_path / "models", pretrained=MeanColour(), sounds=sound_vectors(tmp_path, Vectors()),
+        listening=Listening(encoder), rejects=RejectFile(tmp_path / "rejects.jsonl"),
+    )  # fmt: skip
+    for _ in range(2):
+        rows = photos.rows(groups, 4)
+    assert rows.shape == (4, 5)
+    assert rows[:, :3].any(1).tolist() == [True, False, False, True]
+    assert rows[:, 3:].any(1).tolist() == [True, False, False, False]
+    assert encoder.n == 1
+    (told,) = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
+    assert (told["file"], told["field"]) == ("media/b.wav", "audio_link")
