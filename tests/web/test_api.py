@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from small_shop import Api
 
-from aisle.web import models
+from aisle.web import frame_models, models
 
 
 def good(response: Any, model: type[BaseModel], status: int = 200) -> Any:
@@ -175,7 +175,13 @@ def test_suggestions_forgive_a_typing_error(api: Api) -> None:
     assert any("Yoga Strap" in s["text"] for s in body["suggestions"][:5])
 
 
-@pytest.mark.parametrize("surface", ["home", "similar", "together", "viewed", "trending", "cart"])
+_ALWAYS = (
+    "home", "similar", "together", "viewed", "trending", "complementary", "cart", "after_purchase", "rescue",
+    "new_for_you",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("surface", _ALWAYS)
 def test_every_surface_answers_anybody(api: Api, surface: str) -> None:
     for asked in ("item_id=G0&item_id=G1", "item_id=nobody-sells-this&visitor_id=never-seen&language=zh"):
         answer = api.client.get(f"/v1/recommend/{surface}?{asked}&top_k=3", headers=api.search)
@@ -184,6 +190,57 @@ def test_every_surface_answers_anybody(api: Api, surface: str) -> None:
         assert body["title"]
         assert len(body["hits"]) <= 3
     assert body["hits"], "an unknown item gets what is popular"
+
+
+@pytest.mark.parametrize("surface", ["buy_again", "followed"])
+def test_what_would_not_be_true_is_not_said(api: Api, surface: str) -> None:
+    body = good(
+        api.client.get(f"/v1/recommend/{surface}?visitor_id=never-seen", headers=api.search), models.RecommendAnswer
+    )
+    assert body["hits"] == []
+    assert body["title"]
+
+
+def test_a_search_that_finds_nothing_brings_something_else(api: Api) -> None:
+    body = good(api.client.get("/v1/search?query=zzzzqqqq", headers=api.search), models.SearchAnswer)
+    assert body["n_hits"] == 0
+    assert body["hits"] == []
+    assert body["rescue"]["surface"] == "rescue"
+    assert body["rescue"]["hits"]
+    assert body["rescue"]["list_id"] != body["list_id"]
+    found = good(api.client.get("/v1/search?query=hoodie", headers=api.search), models.SearchAnswer)
+    assert found["rescue"] is None
+
+
+def test_a_follow_shows_at_once_and_can_be_taken_back(api: Api) -> None:
+    visitor = "follower"
+
+    def followed() -> set[str]:
+        answer = api.client.get(f"/v1/recommend/followed?visitor_id={visitor}", headers=api.storefront)
+        return {hit["brand"] for hit in answer.json()["hits"]}
+
+    brand = next(h["brand"] for h in api.client.get("/v1/search", headers=api.search).json()["hits"] if h["brand"])
+    event: dict[str, Any] = {"name": "follow", "visitor_id": visitor, "params": {"brand": brand}}
+    good(api.client.post("/v1/events", json=event, headers=api.storefront), models.AckAnswer, 202)
+    assert followed() == {brand}
+    event["params"]["undo"] = True
+    good(api.client.post("/v1/events", json=event, headers=api.storefront), models.AckAnswer, 202)
+    assert followed() == set()
+
+
+def test_there_are_things_to_read_and_groups_once_trained(api: Api) -> None:
+    good(api.client.get("/v1/content?item_id=G0", headers=api.search), frame_models.ContentAnswer)
+    good(api.client.get("/v1/content?visitor_id=never-seen", headers=api.search), frame_models.ContentAnswer)
+    assert good(api.client.get("/v1/groups", headers=api.search), frame_models.GroupsAnswer)["groups"] == []
+    problem(api.client.get("/v1/recommend/group?group=99", headers=api.search), 404)
+
+
+def test_where_and_on_what_is_kept_with_the_answer(api: Api) -> None:
+    headers = {**api.storefront, "X-Aisle-Place": "GB/Leeds", "User-Agent": "Mozilla/5.0 (iPhone) Mobile"}
+    api.client.get("/v1/recommend/home?visitor_id=in-leeds", headers=headers)
+    kept = api.shop.export("in-leeds")["slates"][-1]["context"]
+    assert (kept["place"], kept["device"]) == ("GB/Leeds", "phone")
+    assert kept["time_ms"] > 0
 
 
 def test_a_surface_that_needs_a_product_says_so(api: Api) -> None:
@@ -250,12 +307,12 @@ def test_one_bad_product_refuses_the_batch(api: Api) -> None:
 
 
 def test_the_shop_tells_of_itself(api: Api) -> None:
-    body = good(api.client.get("/v1/shop", headers=api.storefront), models.ShopAnswer)
+    body = good(api.client.get("/v1/shop", headers=api.storefront), frame_models.ShopAnswer)
     men = next(c for c in body["categories"] if c["name"] == "Men")
     assert {c["path"] for c in men["children"]} == {"Men > Tops"}
     assert men["count"] >= 2
-    good(api.client.get("/v1/promotions", headers=api.search), models.PromotionsAnswer)
-    good(api.client.get("/v1/pages", headers=api.search), models.PagesAnswer)
+    good(api.client.get("/v1/promotions", headers=api.search), frame_models.PromotionsAnswer)
+    good(api.client.get("/v1/pages", headers=api.search), frame_models.PagesAnswer)
 
 
 # --------------------------------------------------------------------- events

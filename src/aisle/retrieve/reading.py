@@ -136,7 +136,8 @@ class Library:
 def _text_of(group: Group) -> str:
     """What a product is, in few words: a description's many words would find any page."""
     lead = group.lead
-    return f"{lead.title} {lead.product_type.replace('>', ' ')} {lead.material}{' size' if lead.size and lead.gender else ''}"
+    worn = "size" if lead.size and lead.gender else ""
+    return f"{lead.title} {lead.product_type.replace('>', ' ')} {lead.material} {worn}"
 
 
 def _words(text: str) -> list[str]:
