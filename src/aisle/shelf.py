@@ -16,18 +16,23 @@ import numpy as np
 
 from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.factors import FACTORS, fit_factors
 from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.graph import GRAPH, fit_graph
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood, finding_of
+from aisle.learn.sage import features_of
 from aisle.learn.session_index import Finding
-from aisle.learn.tower import Tower, behaviour_of
+from aisle.learn.tower import Tower, behaviour_of, words_of
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
 from aisle.retrieve.arriving import Arriving
 from aisle.retrieve.complements import Complements
 from aisle.retrieve.content import Content
+from aisle.retrieve.factors import Factors
 from aisle.retrieve.followed import Followed, NewForYou
 from aisle.retrieve.for_you import ForYou
+from aisle.retrieve.graph import Graph
 from aisle.retrieve.groups import Groups
 from aisle.retrieve.neighbours import Neighbours
 from aisle.retrieve.similar import Similar
@@ -181,10 +186,42 @@ def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     return [Arriving(Content(index), index, around.facts, encode, version)]
 
 
+def _factors(task: Task) -> Fitted | None:
+    return fit_factors(
+        task.past, task.items, work=task.work, progress=task.progress, seed=task.seed,
+        seconds=task.seconds, threads=task.threads, before=task.before,
+    )  # fmt: skip
+
+
+def _of_a_taste(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [Factors.of(fitted.arrays)]
+
+
+def _graph(task: Task) -> Fitted | None:
+    return fit_graph(
+        task.past, task.items, work=task.work, progress=task.progress, seed=task.seed,
+        seconds=task.seconds, threads=task.threads, before=task.before,
+    )  # fmt: skip
+
+
+def _in_the_graph(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    items_of = around.items_of
+    if items_of is None:
+        return [Graph(fitted.arrays)]
+
+    def content(ords: Ords) -> tuple[Vectors, list[list[str]]]:
+        items = items_of(ords)
+        return features_of(items), words_of(items)
+
+    return [Graph(fitted.arrays, around.facts, content, around.dense_version)]
+
+
 SHELF: Final[tuple[Model, ...]] = (
     Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
     Model(CLUSTERS, _clusters, _groups, share=0.2, earns=_has_groups),
     Model("neighbours", _neighbours, _among_neighbours),
+    Model(FACTORS, _factors, _of_a_taste, share=2.0),
+    Model(GRAPH, _graph, _in_the_graph, share=2.0),
     Model("content", _content, _near_in_content, share=2.0),
 )
 """Every model, in the order in which they are trained: the quick ones first."""

@@ -18,7 +18,10 @@ STAGES = {
     "converse", "insight", "explain", "evaluate", "protect",
 }  # fmt: skip
 FOUNDATION = {"types", "errors", "settings", "ports", "models"}
-HEAVY = ("torch", "transformers", "lightgbm", "shap", "sentence_transformers")
+HEAVY = (
+    "torch", "transformers", "lightgbm", "shap", "sentence_transformers", "torch_geometric", "implicit", "sklearn",
+    "scipy",
+)  # fmt: skip
 
 
 def imports(module: Path) -> Iterator[tuple[str, bool]]:

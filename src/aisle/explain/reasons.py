@@ -33,6 +33,14 @@ SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "reading_about_review": {"en": "What a customer says of {subject}", "zh": "顾客对{subject}的评价"},
     "reading_viewed": {"en": "Because you viewed {subject}", "zh": "因为您看过{subject}"},
     "reading_viewed_review": {"en": "About {subject}, which you viewed", "zh": "关于您看过的{subject}"},
+    "graph_bought_with": {"en": "Bought with {subject}", "zh": "与{subject}一起购买过"},
+    "graph_viewed_with": {"en": "Viewed with {subject}", "zh": "与{subject}一起浏览过"},
+    "graph_brand": {"en": "Same brand as {subject}", "zh": "与{subject}同品牌"},
+    "graph_category": {"en": "Same category as {subject}", "zh": "与{subject}同类"},
+    "graph_color": {"en": "Same colour as {subject}", "zh": "与{subject}同色"},
+    "graph_material": {"en": "Same material as {subject}", "zh": "与{subject}材质相同"},
+    "graph_pattern": {"en": "Same pattern as {subject}", "zh": "与{subject}图案相同"},
+    "graph_attribute": {"en": "Has much in common with {subject}", "zh": "与{subject}有共同特点"},
     "trending": {"en": "Popular right now", "zh": "当前热门"},
     "trending_hour": {"en": "Popular at this time of day", "zh": "此时段热门"},
     "trending_weekend": {"en": "Popular at the weekend", "zh": "周末热门"},
@@ -73,6 +81,7 @@ _WITHOUT_SUBJECT: Final = {
     "trending_category": "trending",
     "matches_query": "in_catalogue",
     "close_meaning": "in_catalogue",
+    **{kind: "for_you" for kind in SENTENCES if kind.startswith("graph_")},
 }
 _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
     "for_you": {"en": "Picked for you", "zh": "为您挑选"},
@@ -178,6 +187,18 @@ def _of_moment(moment: str) -> Reason:
     if kind == "place":
         return Reason("trending_place", " ".join(w.upper() if len(w) < 3 else w.title() for w in value.split("/")[-1:]))
     return Reason(f"trending_{kind}")
+
+
+_BY_STEP: Final = {"bought_with": "graph_bought_with", "viewed_with": "graph_viewed_with", "by": "graph_brand"}
+
+
+def reason_for_step(relation: str, name: str, title: str, *, item_id: str = "") -> Reason:
+    """What the knowledge graph knows of a hit and the product called `title` (a `Step` of `retrieve.paths`)."""
+    kind = _BY_STEP.get(relation, "graph_category")
+    if relation == "has_attribute":
+        kind = f"graph_{name.partition(':')[0]}"
+        kind = kind if kind in SENTENCES else "graph_attribute"
+    return Reason(kind, title, item_id)
 
 
 def leaf(product_type: str) -> str:
