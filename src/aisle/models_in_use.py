@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Final, Protocol, runtime_checkable
 
 from aisle.errors import AisleError, ModelDamaged
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, Recommender
+from aisle.rank.combine import Combination
 from aisle.shelf import SHELF, Model, Surroundings, sources_of
 from aisle.types import NOTHING
+
+COMBINATION: Final = "combination"
+"""The model that makes one order of the sources (`aisle.combining`)."""
 
 _NOT_FURTHER = frozenset({"arrays.safetensors", "card.json"})
 
 
 @dataclass(frozen=True, slots=True)
 class InUse:
-    """What serves now, replaced as a whole, so that an answer never mixes two moments."""
+    """What serves now, replaced as a whole, so that an answer never mixes two moments.
+
+    `combination` makes one order of several sources; without one they are mixed by fixed weights.
+    """
 
     sources: Mapping[str, Recommender]
     versions: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    combination: Combination | None = None
 
 
 @runtime_checkable
@@ -36,6 +45,7 @@ class ModelsInUse:
     def __init__(self, store: ModelStore, around: Surroundings, shelf: Sequence[Model] = SHELF) -> None:
         self._store, self._around, self._shelf = store, around, shelf
         self._sources: dict[str, tuple[Recommender, ...]] = {}
+        self._combination: Combination | None = None
         self.now = InUse(sources_of([], around))
 
     def follow(self) -> None:
@@ -47,25 +57,26 @@ class ModelsInUse:
         """
         faults: list[str] = []
         versions = dict(self.now.versions)
-        for model in self._shelf:
+        takers: dict[str, Callable[[Fitted], None]] = {m.name: partial(self._take, m) for m in self._shelf}
+        for name, take in {**takers, COMBINATION: self._take_combination}.items():
             try:
-                promoted = self._store.promoted(model.name)
+                promoted = self._store.promoted(name)
             except (AisleError, OSError) as error:
                 faults.append(str(error))
                 continue
             for version in promoted:
-                if version == versions.get(model.name):
+                if version == versions.get(name):
                     break
                 try:
-                    self._sources[model.name] = self._made(model, version)
+                    _use(stored(self._store, name, version), take, version)
                 except (AisleError, OSError) as error:
                     faults.append(str(error))
                     continue
-                versions[model.name] = version
+                versions[name] = version
                 break
         if versions != self.now.versions:
             sources = [source for of_one in self._sources.values() for source in of_one]
-            self.now = InUse(sources_of(sources, self._around), versions)
+            self.now = InUse(sources_of(sources, self._around), versions, self._combination)
         for of_one in self._sources.values():
             for source in of_one:
                 if isinstance(source, KeepsUp):
@@ -73,17 +84,24 @@ class ModelsInUse:
         if faults:
             raise ModelDamaged("; ".join(faults))
 
-    def _made(self, model: Model, version: str) -> tuple[Recommender, ...]:
-        try:
-            return tuple(model.sources(stored(self._store, model.name, version), self._around))
-        except (AisleError, OSError):
-            raise
-        except Exception as error:
-            # Its files are whole, but not what this release reads: as good as damaged.
-            told = f"{type(error).__name__}: {error}"
-            raise ModelDamaged(
-                f"model {model.name} {version} cannot be used ({told}); roll back to another version or train again"
-            ) from error
+    def _take(self, model: Model, fitted: Fitted) -> None:
+        self._sources[model.name] = tuple(model.sources(fitted, self._around))
+
+    def _take_combination(self, fitted: Fitted) -> None:
+        self._combination = Combination.of(fitted.arrays, fitted.params["sources"])
+
+
+def _use(fitted: Fitted, take: Callable[[Fitted], None], version: str) -> None:
+    try:
+        take(fitted)
+    except (AisleError, OSError):
+        raise
+    except Exception as error:
+        # Its files are whole, but not what this release reads: as good as damaged.
+        told = f"{type(error).__name__}: {error}"
+        raise ModelDamaged(
+            f"model {fitted.name} {version} cannot be used ({told}); roll back to another version or train again"
+        ) from error
 
 
 def stored(store: ModelStore, name: str, version: str) -> Fitted:
@@ -91,4 +109,5 @@ def stored(store: ModelStore, name: str, version: str) -> Fitted:
     arrays = store.arrays(name, version)
     folder = store.folder(name, version)
     files = {file.name: file for file in folder.iterdir() if file.name not in _NOT_FURTHER}
-    return Fitted(name, arrays, files)
+    params = next((one.params for one in store.versions(name) if one.version == version), NOTHING)
+    return Fitted(name, arrays, files, params)

@@ -14,6 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from aisle.learn.clicks import NAME as CLICKS
+from aisle.learn.clicks import fit_clicks
 from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.learn.factors import FACTORS, fit_factors
@@ -23,10 +25,14 @@ from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood, finding_of
 from aisle.learn.sage import features_of
+from aisle.learn.sequence import MODEL_FILE, fit_sequence
+from aisle.learn.sequence import NAME as SEQUENCE
 from aisle.learn.session_index import Finding
+from aisle.learn.shown import Shown
 from aisle.learn.tower import Tower, behaviour_of, words_of
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
 from aisle.retrieve.arriving import Arriving
+from aisle.retrieve.clicks import TasteOfClicks
 from aisle.retrieve.complements import Complements
 from aisle.retrieve.content import Content
 from aisle.retrieve.factors import Factors
@@ -35,6 +41,7 @@ from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.graph import Graph
 from aisle.retrieve.groups import Groups
 from aisle.retrieve.neighbours import Neighbours
+from aisle.retrieve.sequence import Sequence as SequenceSource
 from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
@@ -186,6 +193,17 @@ def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     return [Arriving(Content(index), index, around.facts, encode, version)]
 
 
+def _clicks(task: Task) -> Fitted | None:
+    return fit_clicks(
+        task.past, task.items, shown=Shown.read(task.events(), task.ord_of, task.items.category),
+        seed=task.seed, seconds=task.seconds, progress=task.progress,
+    )  # fmt: skip
+
+
+def _by_taste(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [TasteOfClicks.of(fitted.arrays)]
+
+
 def _factors(task: Task) -> Fitted | None:
     return fit_factors(
         task.past, task.items, work=task.work, progress=task.progress, seed=task.seed,
@@ -216,15 +234,33 @@ def _in_the_graph(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     return [Graph(fitted.arrays, around.facts, content, around.dense_version)]
 
 
+def _sequence(task: Task) -> Fitted | None:
+    return fit_sequence(
+        task.past, task.items, work=task.work, progress=task.progress, seed=task.seed,
+        seconds=task.seconds, threads=task.threads, before=task.before,
+    )  # fmt: skip
+
+
+def _what_comes_next(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    folder = fitted.files[MODEL_FILE].parent
+    return [SequenceSource.of(fitted.arrays, folder, max_length=int(fitted.params["max_length"]))]
+
+
 SHELF: Final[tuple[Model, ...]] = (
     Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
     Model(CLUSTERS, _clusters, _groups, share=0.2, earns=_has_groups),
     Model("neighbours", _neighbours, _among_neighbours),
+    Model(CLICKS, _clicks, _by_taste),
     Model(FACTORS, _factors, _of_a_taste, share=2.0),
     Model(GRAPH, _graph, _in_the_graph, share=2.0),
     Model("content", _content, _near_in_content, share=2.0),
+    Model(SEQUENCE, _sequence, _what_comes_next, share=6.0),
 )
 """Every model, in the order in which they are trained: the quick ones first."""
+
+
+PLAIN: Final = ("similar", "for_you", "trending", "trending_category")
+"""Sources without a model that are measured and combined with the others."""
 
 
 def sources_of(models: Sequence[Recommender], around: Surroundings) -> dict[str, Recommender]:

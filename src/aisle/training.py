@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from aisle import __version__
+from aisle.combining import Combined, combine
 from aisle.errors import AisleError, InvalidRequest, ModelError, StorageError, TrainingFailed
 from aisle.evaluate.next_item import HELD_OUT, Cases, Gain, Places, Popular, places, propose
 from aisle.learn.fitted import Fitted, Progress
@@ -27,9 +28,9 @@ from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.photos import PHOTOS
 from aisle.learn.session_index import Finding
 from aisle.learn.workbench import Workbench
-from aisle.models_in_use import stored
-from aisle.shelf import SHELF, Model, Surroundings, Task
-from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, Vectors, now_ms
+from aisle.models_in_use import COMBINATION, stored
+from aisle.shelf import PLAIN, SHELF, Model, Surroundings, Task, sources_of
+from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, Scores, Vectors, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -39,6 +40,8 @@ log = logging.getLogger("aisle.training")
 _BATCH: Final = 20_000
 _PROPOSED: Final = 100
 """Candidates of a source that are kept of each case, for the combination."""
+_COMBINED: Final = 2000
+"""Cases that the combination is fitted and measured on: each takes a tenth of a megabyte meanwhile."""
 _PAST, _ALL = "past", "all"
 
 
@@ -68,7 +71,7 @@ def train(
         return []
     with Workbench(parts.path / "models") as bench:
         chosen = [model for model in shelf if not only or model.name in only]
-        versions = _Training(parts, bench, chosen, progress or _silent).run()
+        versions = _Training(parts, bench, chosen, progress or _silent, whole_shelf=len(chosen) == len(shelf)).run()
         bench.clear()
     parts.nudge()
     return versions
@@ -91,7 +94,11 @@ class _Entry:
 
 
 class _Training:
-    def __init__(self, parts: Parts, bench: Workbench, models: Sequence[Model], progress: Progress) -> None:
+    def __init__(
+        self, parts: Parts, bench: Workbench, models: Sequence[Model], progress: Progress, *, whole_shelf: bool
+    ) -> None:
+        self._whole_shelf = whole_shelf
+        self._plain_metrics: dict[str, float] = {}
         self._parts, self._bench, self._progress = parts, bench, progress
         self._settings = parts.settings
         self._entries = [_Entry(model) for model in models]
@@ -102,19 +109,24 @@ class _Training:
             {
                 "last_seq": events.last_seq(),
                 "erasures": events.erasures(),
-                "n_ords": len(self._items),
+                "n_ords": int(np.flatnonzero(parts.columns.facts.alive).max(initial=-1)) + 1,
                 "settings": [self._settings.train.model_dump(mode="json"), self._settings.recommend.model_dump()],
                 "release": __version__,
             }
         )
         self._last_seq = int(about["last_seq"])
+        self._combined: Combined | None = None
         if bench.resumed:
             log.info("a training that was stopped is taken up again")
 
     def run(self) -> list[ModelVersion]:
         for entry in self._entries:
             self._fit_on_the_past(entry)
-        return [self._version(entry) for entry in self._entries]
+        # Those with a rule of their own are decided first: the combination is of what serves.
+        ruled = {entry.model.name: self._version(entry) for entry in self._entries if entry.model.earns is not None}
+        self._combine()
+        made = [ruled.get(entry.model.name) or self._version(entry) for entry in self._entries]
+        return made if self._combined is None else [*made, self._combination_version(self._combined)]
 
     # --------------------------------------------------------- what is known
 
@@ -265,15 +277,91 @@ class _Training:
     def _measure(self, entry: _Entry, source: str, proposed: list[Candidates]) -> None:
         self._progress(f"{entry.model.name}: measuring", len(self._cases), len(self._cases))
         entry.proposals[source] = proposed
-        found, popularity = places(proposed, self._cases), self._popularity
-        gain = Gain.of(found.hits, popularity.hits, self._cases.visitor)
-        entry.metrics |= {
-            f"{source}.recall@20": found.recall,
-            f"{source}.mrr@20": found.mrr,
-            f"{source}.gain": gain.mean,
-            f"{source}.gain_low": gain.low,
-            f"{source}.gain_high": gain.high,
+        entry.metrics |= self._measured(source, proposed)
+
+    def _measured(self, source: str, proposed: list[Candidates]) -> dict[str, float]:
+        found = places(proposed, self._cases)
+        gain = Gain.of(found.hits, self._popularity.hits, self._cases.visitor)
+        return {f"{source}.recall@20": found.recall, f"{source}.mrr@20": found.mrr, **_told(f"{source}.gain", gain)}
+
+    def _of_popularity(self) -> dict[str, float]:
+        found = self._popularity
+        return {
+            "popularity.recall@20": found.recall,
+            "popularity.mrr@20": found.mrr,
+            "cases": float(len(self._cases)),
         }
+
+    # ------------------------------------------------------------ combination
+
+    def _combine(self) -> None:
+        """What the sources find together, and what each adds: one that adds has earned its place too.
+
+        A training of a few models alone leaves the combination as it is.
+        """
+        if not self._whole_shelf or not len(self._cases):
+            return
+        fitted = [e for e in self._entries if e.fitted is not None and e.proposals]
+        sources = [source for e in fitted if e.fitted for source in e.model.sources(e.fitted, self._around)]
+        plain = sources_of(sources, self._around)
+        proposals = {source: found for entry in fitted for source, found in entry.proposals.items()}
+        few = np.zeros(len(self._cases), bool)
+        few[np.linspace(0, len(few) - 1, min(_COMBINED, len(few))).astype(int)] = True
+        for source in PLAIN:
+            if source in plain:
+                found = propose(plain[source], self._cases, _PROPOSED)
+                self._plain_metrics |= self._measured(source, found)
+                proposals[source] = found
+        cases = self._cases.take(few)
+        at = np.flatnonzero(few).tolist()
+        proposals = {source: [found[row] for row in at] for source, found in proposals.items()}
+        try:
+            self._progress("combining the sources", 0, 2)
+            everything = combine(proposals, cases, _popularity(self._past), seed=self._settings.train.seed)
+            if everything is None:
+                return
+            adding = {share.source for share in everything.shares if share.gain_in_mrr.low > 0}
+            for entry in fitted:
+                entry.earned = entry.earned or (entry.model.earns is None and bool(adding & set(entry.proposals)))
+            serving = {source for entry in fitted if self._serves(entry) for source in entry.proposals}
+            chosen = {source: found for source, found in proposals.items() if source in serving or source in PLAIN}
+            self._progress("combining the sources", 1, 2)
+            self._combined = everything
+            if len(chosen) < len(proposals):
+                again = combine(chosen, cases, _popularity(self._past), shares=False, seed=self._settings.train.seed)
+                self._combined = replace(again, shares=everything.shares) if again is not None else None
+            self._progress("combining the sources", 2, 2)
+        except Exception:
+            # The models stand on their own feet: without it the sources are mixed by fixed weights, as before.
+            log.exception("the sources could not be combined")
+
+    def _serves(self, entry: _Entry) -> bool:
+        return entry.earned or bool(self._parts.models.now.versions.get(entry.model.name))
+
+    def _combination_version(self, combined: Combined) -> ModelVersion:
+        store, metrics = self._parts.stores.models, dict(self._plain_metrics)
+        made = self._bench.versions().get(COMBINATION)
+        if made is not None:
+            return next(one for one in store.versions(COMBINATION) if one.version == made)
+        metrics |= {
+            f"{COMBINATION}.recall@20": combined.recall,
+            f"{COMBINATION}.mrr@20": combined.mrr,
+            **_told("over_best", combined.gain_over_best),
+            **self._of_popularity(),
+        }
+        for share in combined.shares:
+            metrics |= _told(f"{share.source}.adds", share.gain_in_mrr)
+        good = combined.gain_over_best.low > 0
+        note = f"on the half of the visitors it was not fitted on; the best source alone is {combined.best_alone}"
+        if not good:
+            note = f"not promoted: it does not beat {combined.best_alone} alone by more than chance"
+        arrays = {"weights": combined.combination.weights, "popularity": _popularity(self._whole)}
+        params = {"sources": list(combined.combination.sources), "seq": self._last_seq}
+        version = store.create(COMBINATION, arrays, params=params, metrics=metrics, note=note)
+        if good:
+            store.promote(COMBINATION, version.version)
+        self._bench.made(COMBINATION, version.version)
+        return replace(version, active=good)
 
     # --------------------------------------------------------------- versions
 
@@ -289,9 +377,7 @@ class _Training:
         metrics = {
             **fitted.metrics,
             **entry.metrics,
-            "popularity.recall@20": self._popularity.recall,
-            "popularity.mrr@20": self._popularity.mrr,
-            "cases": float(len(self._cases)),
+            **self._of_popularity(),
         }
         if entry.model.earns is not None:
             entry.earned = entry.model.earns(metrics)
@@ -345,6 +431,15 @@ class _Training:
 
 def _recall(found: Places) -> float:
     return found.recall
+
+
+def _told(name: str, gain: Gain) -> dict[str, float]:
+    return {name: gain.mean, f"{name}_low": gain.low, f"{name}_high": gain.high}
+
+
+def _popularity(steps: Interactions) -> Scores:
+    """float32[n_ords]: the logarithm of 1 + how many took each product."""
+    return np.log1p(np.bincount(steps.ords, minlength=steps.n_ords)).astype(np.float32)
 
 
 def _groups(changed: Callable[[int, int], list[Group]]) -> Iterator[Group]:

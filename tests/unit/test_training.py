@@ -84,12 +84,18 @@ def failing(name: str, error: Exception) -> Model:
     return Model(name, fit, lambda fitted, around: [])
 
 
+def trained(shop: Shop, *models: Model) -> dict[str, ModelVersion]:
+    """Train these alone, by name: without the combination, which has tests of its own."""
+    made = train(shop._parts, only=[one.name for one in models], shelf=[*models, next_model("never asked for")])
+    return by_name(made)
+
+
 def by_name(versions: list[ModelVersion]) -> dict[str, ModelVersion]:
     return {version.name: version for version in versions}
 
 
 def test_what_beats_popularity_serves_and_what_does_not_is_kept_with_the_reason(shop: Shop) -> None:
-    made = by_name(train(shop._parts, shelf=[next_model(), next_model("far", by=100)]))
+    made = trained(shop, next_model(), next_model("far", by=100))
     assert made["next"].active
     assert made["next"].metrics["next.recall@20"] > 0.5
     assert made["next"].metrics["next.gain_low"] > 0
@@ -109,18 +115,18 @@ def test_the_model_that_serves_has_learned_from_everything(shop: Shop) -> None:
         seen.append(len(task.past))
         return next_model(fits=fits).fit(task)
 
-    train(shop._parts, shelf=[replace(next_model(), fit=fit)])
+    trained(shop, replace(next_model(), fit=fit))
     assert fits == [False, True]
     assert seen[0] < seen[1] == 1500
 
 
 def test_one_that_fails_harms_no_other(shop: Shop) -> None:
-    (before,) = train(shop._parts, shelf=[next_model()])
+    before = trained(shop, next_model())["next"]
     shelf = [
         failing("next", TrainingFailed("the loss is no number")), failing("odd", ZeroDivisionError("by zero")),
         replace(next_model("poor"), fit=lambda task: None), next_model("other"),
     ]  # fmt: skip
-    made = by_name(train(shop._parts, shelf=shelf))
+    made = trained(shop, *shelf)
     assert made["next"].note == "failed: the loss is no number"
     assert made["odd"].note == "failed: ZeroDivisionError: by zero"
     assert made["poor"].note == "not trained: there is too little to learn from"
@@ -133,7 +139,7 @@ def test_a_model_that_is_no_number_is_never_saved(shop: Shop) -> None:
     def fit(task: Task) -> Fitted:
         return Fitted("next", {"after": np.array([1.0, np.nan])})
 
-    (made,) = train(shop._parts, shelf=[Model("next", fit, lambda fitted, around: [])])
+    made = trained(shop, Model("next", fit, lambda fitted, around: []))["next"]
     assert (made.version, made.active) == ("", False)
     assert "not finite" in made.note
     assert shop.models() == []
@@ -148,7 +154,7 @@ def test_a_training_that_was_stopped_is_taken_up(shop: Shop) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(shop._parts, shelf=[next_model(fits=fits), replace(stopped, fit=interrupted)])
+        trained(shop, next_model(fits=fits), replace(stopped, fit=interrupted))
     assert fits == [False]
 
     def resumed(task: Task) -> Fitted:
@@ -156,7 +162,7 @@ def test_a_training_that_was_stopped_is_taken_up(shop: Shop) -> None:
         return next_model("slow").fit(task)
 
     shop.record(Event("view_item", "late", (EventItem("P1"),)))  # traffic goes on meanwhile
-    made = by_name(train(shop._parts, shelf=[next_model(fits=fits), replace(next_model("slow"), fit=resumed)]))
+    made = trained(shop, next_model(fits=fits), replace(next_model("slow"), fit=resumed))
     assert fits == [False, True]  # what was fitted was not fitted again
     assert made["next"].active
     assert made["slow"].active
@@ -171,10 +177,10 @@ def test_a_stopped_training_of_another_catalogue_begins_anew(shop: Shop) -> None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(shop._parts, shelf=[next_model(fits=fits), replace(next_model("slow"), fit=interrupted)])
+        trained(shop, next_model(fits=fits), replace(next_model("slow"), fit=interrupted))
     shop.upsert_products([Product("new", "A new thing")])
     assert shop.wait_indexed(60)
-    train(shop._parts, shelf=[next_model(fits=fits)])
+    trained(shop, next_model(fits=fits))
     assert fits == [False, False, True]
 
 
@@ -185,9 +191,9 @@ def test_versions_made_before_the_stop_are_not_made_again(shop: Shop) -> None:
         return next_model("slow").fit(task)
 
     with pytest.raises(KeyboardInterrupt):
-        train(shop._parts, shelf=[next_model(), replace(next_model("slow"), fit=interrupted)])
+        trained(shop, next_model(), replace(next_model("slow"), fit=interrupted))
     (first,) = shop.models()
-    made = by_name(train(shop._parts, shelf=[next_model(), next_model("slow")]))
+    made = trained(shop, next_model(), next_model("slow"))
     assert made["next"].version == first.version
     assert made["next"].active
     assert len(shop.models()) == 2
@@ -210,7 +216,7 @@ def test_when_the_time_is_up_the_rest_is_left_as_it_is(shop: Shop) -> None:
     shop._parts.settings = SETTINGS.model_copy(
         update={"train": SETTINGS.train.model_copy(update={"max_minutes": 1e-9})}
     )
-    (made,) = train(shop._parts, shelf=[next_model()])
+    made = trained(shop, next_model())["next"]
     assert "the time was up" in made.note
     assert shop.models() == []
 
@@ -237,12 +243,29 @@ def test_interactions_with_unknown_products_alone_teach_nothing(tmp_path: Path, 
         assert opened.recommend("home", visitor_id="v1").hits
 
 
+def test_the_sources_are_combined_and_each_is_told_what_it_adds(shop: Shop) -> None:
+    made = by_name(train(shop._parts, shelf=[next_model(), next_model("far", by=100)]))
+    found = made["combination"]
+    assert found.metrics["combination.recall@20"] >= made["next"].metrics["next.recall@20"] - 0.1
+    assert found.metrics["next.adds_low"] > 0
+    assert found.metrics["far.adds_low"] <= 0
+    assert "far" not in found.params["sources"]  # it does not serve
+    assert "next" in found.params["sources"]
+    out = sources_table(list(made.values()))
+    assert out is not None
+    assert out.columns[-1].header == "MRR it adds, 95%"
+    if found.active:
+        shop._parts.models.follow()
+        assert shop._parts.models.now.combination is not None
+        assert shop.recommend("home", visitor_id="v1").model_versions["combination"] == found.version
+
+
 def test_the_tables_say_what_each_source_finds(shop: Shop) -> None:
     from io import StringIO
 
     from rich.console import Console
 
-    made = train(shop._parts, shelf=[next_model(), next_model("far", by=100)])
+    made = list(trained(shop, next_model(), next_model("far", by=100)).values())
     out = Console(file=StringIO(), width=200)
     out.print(models_table(made))
     measured = sources_table(made)
