@@ -124,7 +124,7 @@ def test_sorting_and_categories(shopper: Window) -> None:
 def test_nothing_found_leads_on(shopper: Window) -> None:
     page = search(shopper, "zzzzqqqq")
     expect(page.locator(".empty h2")).to_contain_text("zzzzqqqq")
-    page.locator("#row-trending .card").first.wait_for()
+    page.locator("#row-rescue .card").first.wait_for()
 
 
 def test_a_click_changes_the_very_next_home_page_and_says_why(shopper: Window) -> None:
@@ -277,3 +277,85 @@ def test_the_skip_link_and_labels(shopper: Window) -> None:
         " || e.getAttribute('aria-hidden'))).map(e => e.outerHTML)"
     )
     assert unnamed == []
+
+
+# ------------------------------------------------------- every surface, and what is said outright
+
+
+def open_two_hoodies(shopper: Window) -> Page:
+    for item in ("C0-Red-S", "C1-Red-M"):
+        shopper.open(f"/p/{item}")
+        expect(shopper.page.locator("#add-to-cart")).to_be_visible()
+    page = shopper.open("/")
+    page.locator("#row-home .card:not(.ghost)").first.wait_for()
+    return page
+
+
+def test_two_hoodies_change_home_which_names_the_reason(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#row-home .card:not(.ghost)").first.wait_for()
+    before = titles(page, "#row-home")
+    page = open_two_hoodies(shopper)
+    assert titles(page, "#row-home") != before
+    reasons = " ".join(page.locator("#row-home .reason").all_inner_texts())
+    assert "Because you viewed" in reasons
+    assert "Hoodie" in reasons
+
+
+def test_a_card_says_why_and_is_sent_away_for_good(shopper: Window) -> None:
+    page = open_two_hoodies(shopper)
+    first = page.locator("#row-home .card").first
+    title = first.locator(".card-title").inner_text()
+    first.hover()
+    first.locator(".why-button").click()
+    expect(first.locator(".why li").first).to_be_visible()
+    first.locator(".why-act", has_text="Not interested").click()
+    expect(page.locator("#row-home .card-title", has_text=title)).to_have_count(0)  # the row asked again by itself
+    page.locator(".toast button").click()
+    expect(page.locator("#row-home .card-title", has_text=title).first).to_be_visible()
+    told = shopper.live.wait_for(shopper.visitor_id, "not_interested", 2)
+    assert [bool(event.event.params.get("undo")) for event in told] == [False, True]
+
+
+def test_following_a_brand_fills_a_row_of_its_own(shopper: Window) -> None:
+    page = shopper.open("/p/M1")
+    page.locator("#follow-brand").click()
+    expect(page.locator("#follow-brand")).to_have_attribute("aria-pressed", "true")
+    page.goto(shopper.live.url + "/")
+    row = page.locator("#row-followed")
+    expect(row.locator(".card").first).to_be_visible()
+    expect(row).to_contain_text("From Clay & Co, which you follow")
+    page.goto(shopper.live.url + "/p/M1")
+    page.locator("#follow-brand").click()
+    page.goto(shopper.live.url + "/")
+    page.locator("#row-home .card:not(.ghost)").first.wait_for()
+    expect(page.locator("#row-followed")).to_have_count(0)
+
+
+def test_a_rating_is_recorded(shopper: Window) -> None:
+    page = shopper.open("/p/M2")
+    page.locator(".mark-star").nth(3).click()
+    rated = shopper.live.wait_for(shopper.visitor_id, "rate")
+    assert (rated[0].event.items[0].item_id, rated[0].event.rating) == ("M2", 4.0)
+    assert rated[0].event.params["device"] == "desk"
+
+
+def test_the_thank_you_page_goes_on_with_what_goes_with_the_order(shopper: Window) -> None:
+    page = shopper.open("/p/M0")
+    page.locator("#add-to-cart").click()
+    page.goto(shopper.live.url + "/checkout")
+    page.locator("#place-order").click()
+    page.locator("#order-done").wait_for()
+    expect(page.locator("#row-after_purchase .card").first).to_be_visible()
+    assert "Morning Mug" not in titles(page, "#row-after_purchase")
+
+
+def test_a_search_that_finds_nothing_says_what_it_shows_instead(shopper: Window) -> None:
+    page = search(shopper, "zzzzqqqq")
+    expect(page.locator("#row-rescue h2")).to_have_text("Nothing matches, but these come close")
+    expect(page.locator("#row-rescue .card").first).to_be_visible()
+
+
+def test_a_page_to_read(shopper: Window) -> None:
+    page = shopper.open("/read/returns")
+    expect(page.locator("h1")).to_have_text("There is no such page")

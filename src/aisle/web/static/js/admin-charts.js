@@ -94,3 +94,27 @@ export function latency(target, found) {
     ),
   );
 }
+
+/** One bar a source with its interval, in hundredths; an interval that holds 0 is drawn pale. */
+export function bars(id, found, axis) {
+  const rows = [...found].reverse();
+  const hundred = (value) => 100 * value;
+  const target = document.getElementById(id);
+  target.style.height = `${Math.max(120, 70 + 30 * rows.length)}px`;
+  plot(
+    id,
+    [
+      {
+        type: "bar",
+        orientation: "h",
+        y: rows.map((one) => one.source),
+        x: rows.map((one) => hundred(one.value)),
+        customdata: rows.map((one) => `${one.source}: ${number(Math.round(hundred(one.value) * 100) / 100)} [${number(Math.round(hundred(one.low) * 100) / 100)}, ${number(Math.round(hundred(one.high) * 100) / 100)}]`),
+        hovertemplate: "%{customdata}<extra></extra>",
+        error_x: { type: "data", symmetric: false, array: rows.map((one) => hundred(one.high - one.value)), arrayminus: rows.map((one) => hundred(one.value - one.low)), color: css("--ink-2"), thickness: 1.5, width: 4 },
+        marker: { color: rows.map((one) => (one.low > 0 ? css("--accent") : css("--line-strong"))), cornerradius: 3 },
+      },
+    ],
+    { hovermode: "closest", margin: { l: 130, r: 24, t: 4, b: 44 }, bargap: 0.45, xaxis: { type: "linear", tickformat: "", hoverformat: "", showgrid: true, zeroline: true, zerolinecolor: css("--line-strong"), title: { text: axis, font: { size: 11 } } }, yaxis: { showgrid: false, type: "category", rangemode: "normal", nticks: rows.length } },
+  );
+}

@@ -2,6 +2,7 @@
 
 import { latency, drawCharts } from "./admin-charts.js";
 import { itemOf, startFeed } from "./admin-feed.js";
+import { chosen, drawSources, metricsOf } from "./admin-models.js";
 import { advise, changes } from "./admin-advice.js";
 import { $, fill, h, icon, photo } from "./dom.js";
 import { dateText, language, money, number, t } from "./i18n.js";
@@ -105,12 +106,12 @@ function tables(view) {
   table(
     "models",
     [[t("admin.model")], [t("admin.version")], [t("admin.trained")], [""], [t("admin.metrics")]],
-    (view.models || []).slice(0, 12).map((one) => [
+    chosen(view.models || []).map((one) => [
       one.name,
       h("code", { class: "num" }, one.version),
       one.created_ms ? dateText(one.created_ms) : "",
       h("span", { class: one.active ? "mark on" : "mark" }, t(one.active ? "admin.serving" : "admin.kept")),
-      h("div", { class: "metrics" }, Object.entries(one.metrics || {}).slice(0, 6).map(([name, value]) => h("span", null, `${name.replaceAll("_", " ")} `, h("b", null, typeof value === "number" ? number(Math.round(value * 1000) / 1000) : String(value))))),
+      metricsOf(one),
     ]),
     t("admin.none_models"),
   );
@@ -160,6 +161,7 @@ async function refresh() {
     tables(whole);
     engine(whole);
     drawCharts(whole);
+    drawSources(whole.models || []);
     $("updated").textContent = t("admin.updated", { time: new Intl.DateTimeFormat(locale, { timeStyle: "medium" }).format(new Date()) });
   } catch (error) {
     if (mine !== asked) return;
