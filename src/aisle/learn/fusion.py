@@ -110,7 +110,7 @@ def fit_fusion(
             nothing = {"pairs": float(len(pairs)), "warm_cases": 0.0, "cold_cases": 0.0}
             return _fitted(_Chosen("concatenation"), arrays, tower, blocks, items, nothing)
         choose = partial(_learned, seed=seed, minutes=minutes, threads=threads)
-        chosen, measured = _measured(tower, blocks, split, ways, choose, tell)
+        chosen, measured = _measured(tower, blocks, split, ways, choose, minutes, tell)
     behaviour = factors_of(pairs, n, seed)
     whole: dict[Modality, Vectors] = {**blocks, "behaviour": behaviour}
     arrays = {**tower.arrays, "behaviour": behaviour}
@@ -144,6 +144,7 @@ def _measured(
     split: _Split,
     ways: tuple[Way, ...],
     learned: Callable[..., tuple[tuple[float, float], int, dict[str, np.ndarray]]],
+    minutes: float,
     tell: Progress,
 ) -> tuple[_Chosen, dict[str, float]]:
     """The best way, and what was measured of each."""
@@ -155,7 +156,7 @@ def _measured(
     for done, way in enumerate(ways):
         judge = _judge(tower, way, with_behaviour, split)
         if way == "concatenation":
-            recalls, weights = _concatenated(judge, with_behaviour)
+            recalls, weights = _concatenated(judge, with_behaviour, minutes)
             found[way] = _Chosen(way, weights)
         else:
             recalls, epochs, _ = learned(way, with_behaviour, split.pairs, judge)
@@ -309,16 +310,17 @@ def _best(ways: tuple[Way, ...], measured: Mapping[str, float]) -> Way:
 
 
 def _concatenated(
-    judge: Judge, blocks: Mapping[Modality, Vectors]
+    judge: Judge, blocks: Mapping[Modality, Vectors], minutes: float
 ) -> tuple[tuple[float, float], dict[Modality, float]]:
-    """Weights chosen one after the other, twice around, each by both recalls."""
+    """Weights chosen one after the other, twice around or until the time is up, each by both recalls."""
+    until = time.monotonic() + 60 * minutes
     weights: dict[Modality, float] = {m: WEIGHTS[m] for m in MODALITIES if m in blocks}
     best = judge({"weights": _weights(blocks, weights)})
     for _ in range(2):
         for modality in tuple(weights):
             for value in _STEPS:
                 tried = {**weights, modality: value}
-                if value == weights[modality] or not any(tried.values()):
+                if value == weights[modality] or not any(tried.values()) or time.monotonic() > until:
                     continue
                 found = judge({"weights": _weights(blocks, tried)})
                 if _goodness(found) > _goodness(best):

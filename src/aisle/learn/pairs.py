@@ -24,6 +24,8 @@ HALF: Final = 2.0
 """Steps back after which a product of the history counts half."""
 
 MOST_CASES: Final = 2000
+MOST_SCORES: Final = 20_000_000
+"""Scores of one judgement, cases by products: of a large catalogue fewer cases are asked."""
 _CHUNK: Final = 256
 
 
@@ -134,13 +136,14 @@ def cases_of(
     steps = np.flatnonzero(future[past.session] & (ords < len(alive)))
     steps = steps[alive[ords[steps]]]
     begins = np.searchsorted(visitor, visitor[steps])  # visitors are sorted
+    most = min(MOST_CASES, max(200, MOST_SCORES // max(1, len(alive))))
     rng = np.random.default_rng(seed)
     found: dict[bool, list[tuple[list[int], int]]] = {False: [], True: []}
     for place in rng.permutation(len(steps)).tolist():
         step, begin = int(steps[place]), int(begins[place])
         target = int(ords[step])
         kind = bool(is_cold[target])
-        if len(found[kind]) >= MOST_CASES:
+        if len(found[kind]) >= most:
             continue
         window = ords[max(begin, step - 3 * HISTORY) : step][::-1].tolist()
         if target in window:
