@@ -36,6 +36,9 @@ LEAST_RETURNS: Final = 20
 PRIOR: Final = 20.0
 """Opportunities that a product's or category's rate is shrunk by."""
 
+FOLDS: Final = 5
+"""Parts of the cases; the rates that a case is fitted with are counted on the other parts."""
+
 RIDGE: Final = 1.0
 MINUTE_MS: Final = 60_000
 
@@ -269,14 +272,14 @@ def _take(rows: _Rows, kept: NDArray[np.bool_]) -> _Rows:
 def _fitted(
     rows: _Rows, n_cases: int, n_ords: int, category: NDArray[np.int32], timed: bool, reloads: bool
 ) -> Repeating:
-    """The rates, then the weights. While fitting, a row's own outcome is left out of its rates."""
+    """The rates, then the weights. While fitting, a case's own outcome is left out of its rates."""
     group = np.full(n_ords, -1, np.int64)
     group[: min(n_ords, len(category))] = category[:n_ords]
     codes = group[rows.ords]
     mean = max(float(rows.chosen.mean()), 1e-6) if len(rows.chosen) else 1e-6
     features = rows.features
-    features[:, -2], item_rates = _rates(rows.ords.astype(np.int64), rows.chosen, n_ords, mean)
-    features[:, -1], of_code = _rates(codes, rows.chosen, int(group.max(initial=-1)) + 1, mean)
+    features[:, -2], item_rates = _rates(rows.ords.astype(np.int64), rows.case, rows.chosen, n_ords, mean)
+    features[:, -1], of_code = _rates(codes, rows.case, rows.chosen, int(group.max(initial=-1)) + 1, mean)
     weights = _logit(rows, n_cases)
     category_rates = np.where(group >= 0, of_code[group], 0) if len(of_code) else np.zeros(n_ords)
     shop_rate = float(rows.chosen.sum()) / max(1, n_cases)
@@ -286,20 +289,25 @@ def _fitted(
 
 
 def _rates(
-    codes: NDArray[np.int64], chosen: NDArray[np.bool_], n: int, mean: float
+    codes: NDArray[np.int64], case: NDArray[np.int64], chosen: NDArray[np.bool_], n: int, mean: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log of each code's shrunk rate of return against the mean: float64[rows] without the row itself, float64[n]."""
+    """Log of each code's shrunk rate of return against the mean: float64[rows] of the other folds, float64[n]."""
     if n <= 0:
         return np.zeros(len(codes)), np.zeros(0)
-    known = codes >= 0
-    tried = np.bincount(codes[known], minlength=n).astype(np.float64)
-    returned = np.bincount(codes[known], chosen[known], minlength=n)
-    of_code = np.log((returned + PRIOR * mean) / (tried + PRIOR) / mean)
-    at = np.where(known, codes, 0)
-    without = np.log(
-        (returned[at] - chosen + PRIOR * mean) / (tried[at] - 1 + PRIOR) / mean, where=known, out=np.zeros(len(codes))
-    )
-    return without, of_code
+    known = np.flatnonzero(codes >= 0)
+    cells = (case[known] % FOLDS) * n + codes[known]
+    tried = np.bincount(cells, minlength=FOLDS * n).astype(np.float64)
+    returned = np.bincount(cells, chosen[known], minlength=FOLDS * n)
+    all_tried, all_returned = tried.reshape(FOLDS, n).sum(0), returned.reshape(FOLDS, n).sum(0)
+    others = np.zeros(len(codes))
+    at = codes[known]
+    others[known] = _log_rate(all_returned[at] - returned[cells], all_tried[at] - tried[cells], mean)
+    return others, _log_rate(all_returned, all_tried, mean)
+
+
+def _log_rate(returned: NDArray[np.float64], tried: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+    rate: NDArray[np.float64] = np.log((returned + PRIOR * mean) / (tried + PRIOR) / mean)
+    return rate
 
 
 def _logit(rows: _Rows, n_cases: int) -> NDArray[np.float64]:

@@ -56,7 +56,10 @@ class Repeats:
         steps, times, strengths, n_session = _steps(shopper)
         if self._model is None or not len(steps):
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        return self._model.foretell(steps, times, strengths, n_session, self._now())
+        last_ms = int(times[-1])
+        # While a session goes on, it is the time of its last step.
+        now = last_ms if n_session else max(last_ms, self._now())
+        return self._model.foretell(steps, times, strengths, n_session, now)
 
 
 class BuyAgain:
