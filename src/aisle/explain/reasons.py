@@ -91,6 +91,10 @@ _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
 WELL_REVIEWED: Final = 4.0
 MIN_REVIEWS: Final = 3
 MAX_SUBJECT: Final = 60
+_TIGHT: Final = frozenset({"zh"})
+"""Languages that are written without spaces."""
+
+_LATIN: Final = re.compile(r"[A-Za-z0-9…]")
 
 
 def sentence(reason: Reason, language: str = "en") -> str:
@@ -102,7 +106,18 @@ def sentence(reason: Reason, language: str = "en") -> str:
     if kind == "matches_gender" and subject.casefold() in _SHOPPERS:
         subject = _SHOPPERS[subject.casefold()].get(language, subject)
     by_language = SENTENCES.get(kind) or _PLAIN.get(kind) or _PLAIN["in_catalogue"]
-    return by_language.get(language, by_language["en"]).format(subject=_short(subject))
+    text = by_language.get(language, by_language["en"])
+    return _apart(text, _short(subject)) if language in _TIGHT else text.format(subject=_short(subject))
+
+
+def _apart(text: str, subject: str) -> str:
+    """Filled in with a space between Chinese and Latin letters, as Chinese is set; none at a bracket or an end."""
+    before, found, after = text.partition("{subject}")
+    if not found or not subject:
+        return before + after
+    left = " " if _CJK.search(before[-1:]) and _LATIN.match(subject) else ""
+    right = " " if _CJK.search(after[:1]) and _LATIN.match(subject[-1]) else ""
+    return f"{before}{left}{subject}{right}{after}"
 
 
 def _short(text: str) -> str:

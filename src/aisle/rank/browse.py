@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from aisle.ports import CatalogueFacts, Shopper
 from aisle.types import Candidates, Ords, Scores
 
-PERSONAL, TASTE, POPULAR, FRESH, FOLLOWS = 0.9, 0.5, 0.6, 0.15, 0.4
+PERSONAL, TASTE, POPULAR, FRESH, FOLLOWS = 0.8, 0.4, 0.6, 0.15, 0.4
 """What the shopper's own candidates, their categories and brands, popularity, freshness and follows add at most."""
 
 FRESH_DAYS: Final = 30.0
 """Days after which a product is half as fresh."""
+
+SPREAD, MOST_SPREAD = 0.04, 15
+"""What is taken off for each better product of the same category, up to so many: a page of tops is not all hoodies."""
 
 SOLD_OUT, DISLIKED, SET_ASIDE = 4.0, 8.0, 0.4
 """What is taken off: sold out comes last, unless it was turned away."""
@@ -70,6 +73,7 @@ def browse_order(
         aside = shopper.set_aside[shopper.set_aside < len(facts.brand)]
         same = np.isin(facts.brand[ords], facts.brand[aside]) & (facts.brand[ords] >= 0)
         scores = scores - SET_ASIDE * same
+    scores = scores - SPREAD * np.minimum(_place_within(facts.category[ords], scores), MOST_SPREAD)
     best = np.argsort(-scores, kind="stable")
     leading = parts[:4].argmax(axis=0)
     told = parts[:4].max(axis=0) > _LEAST
@@ -90,6 +94,16 @@ def _spread_out(known: Ords, scores: Scores, ords: Ords) -> NDArray[np.float64]:
     dense = np.zeros(int(max(known.max(), ords.max())) + 1)
     dense[known] = scores
     return dense[ords]
+
+
+def _place_within(codes: NDArray[np.int32], scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """int64[n]: how many of the same code are better."""
+    order = np.lexsort((-scores, codes))
+    ordered = codes[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-2)) if len(ordered) else np.empty(0, np.int64)
+    places = np.empty(len(codes), np.int64)
+    places[order] = np.arange(len(codes)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
+    return places
 
 
 def _because(personal: Candidates, ords: Ords) -> Ords:

@@ -44,7 +44,7 @@ TITLES: Mapping[str, Mapping[str, str]] = {
     "cart": {"en": "Goes well with your cart", "zh": "与您的购物车相配"},
     "after_purchase": {"en": "Goes well with what you bought", "zh": "与您刚买的很搭"},
     "buy_again": {"en": "Buy it again", "zh": "再次购买"},
-    "rescue": {"en": "Nothing matches, but these come close", "zh": "没有完全相符的，以下比较接近"},
+    "rescue": {"en": "Nothing was found; perhaps one of these", "zh": "没有找到，也许您会喜欢这些"},
     "new_for_you": {"en": "New for you", "zh": "适合您的新品"},
     "followed": {"en": "From what you follow", "zh": "来自您的关注"},
     "group": {"en": "Explore", "zh": "发现"},

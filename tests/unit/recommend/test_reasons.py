@@ -85,3 +85,10 @@ def test_every_hit_has_a_reason():
     assert kinds(Query(""), bare) == ["new_here"]
     assert kinds(Query(""), HOODIE, rating=4.6, n_reviews=9) == ["on_sale", "well_reviewed"]
     assert kinds(Query("红色"), Product("z", "红色连衣裙")) == ["matches_query"]
+
+
+def test_chinese_sets_latin_names_apart():
+    assert sentence(Reason("because_viewed", "Chaz Hoodie"), "zh") == "因为您看过 Chaz Hoodie"
+    assert sentence(Reason("similar_to", "Chaz Hoodie"), "zh") == "与 Chaz Hoodie 相似"
+    assert sentence(Reason("similar_to", "连帽衫"), "zh") == "与连帽衫相似"
+    assert sentence(Reason("matches_query", "red"), "zh") == "匹配“red”"

@@ -75,7 +75,7 @@ async function thanks(order, bought) {
   $("thanks").focus();
   const ask = (surface, more = {}) => recommend(surface, { top_k: 12, ...more }).catch(() => null);
   const [after, again, home] = await Promise.all([ask("after_purchase", { item_id: bought }), ask("buy_again"), ask("home")]);
-  const one = (answer, title) => answer?.hits.length > 0 && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id: `row-${answer.surface}` });
+  const one = (answer, title) => answer?.hits.length > 0 && row(title, answer.hits, { id: answer.list_id, name: answer.surface }, { id: `row-${answer.surface}`, reason: "row" });
   fill($("rows"), one(after, t("checkout.after")), one(again, t("home.again")), one(home, t("home.for_you")));
 }
 

@@ -265,7 +265,7 @@ async function drawNothing() {
   if (mine !== answer) return;
   fill(pills, tries.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, icon("search"), suggestionName(one))));
   if (rescue?.hits.length) {
-    fill($("rows"), row(rescue.title, rescue.hits, { id: rescue.list_id, name: rescue.surface }, { id: "row-rescue" }));
+    fill($("rows"), row(t("zero.rescue"), rescue.hits, { id: rescue.list_id, name: rescue.surface }, { id: "row-rescue" }));
   } else if (trending?.hits.length) {
     fill($("rows"), row(t("home.popular"), trending.hits, { id: trending.list_id, name: "trending" }, { id: "row-trending", reason: "row" }));
   }
