@@ -24,9 +24,12 @@ from aisle.learn.graph import GRAPH, fit_graph
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood, finding_of
+from aisle.learn.repeats import Repeating, fit_repeats
+from aisle.learn.repurchase import Repurchasing, fit_repurchase
 from aisle.learn.sage import features_of
 from aisle.learn.sequence import MODEL_FILE, fit_sequence
 from aisle.learn.sequence import NAME as SEQUENCE
+from aisle.learn.sequence_training import Held
 from aisle.learn.session_index import Finding
 from aisle.learn.shown import Shown
 from aisle.learn.tower import Tower, behaviour_of, words_of
@@ -41,12 +44,13 @@ from aisle.retrieve.for_you import ForYou
 from aisle.retrieve.graph import Graph
 from aisle.retrieve.groups import Groups
 from aisle.retrieve.neighbours import Neighbours
+from aisle.retrieve.repeats import BuyAgain, Repeats
 from aisle.retrieve.sequence import Sequence as SequenceSource
 from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
-from aisle.types import LoggedEvent, Ords, Scores, Vectors
+from aisle.types import LoggedEvent, Ords, Scores, Vectors, now_ms
 
 COVISITATION: Final = "covisitation"
 
@@ -58,7 +62,8 @@ class Task:
     `past` is the log to learn from and `events()` the same as it was logged;
     `final` is false while a part of the log is held out for measuring, and
     true for the fit that will serve: then `before` is the fit on the past,
-    whose choices may be kept. `work` is a folder for checkpoints: what a killed
+    whose choices may be kept; `held` are steps of the held-out part, to stop
+    by. `work` is a folder for checkpoints: what a killed
     fit left there is found again. `seconds` is the time the fit should take at
     most (0: no limit), on `threads` threads.
     """
@@ -72,6 +77,7 @@ class Task:
     progress: Progress
     final: bool = False
     before: Fitted | None = None
+    held: Held | None = None
     seconds: float = 0.0
     threads: int = 1
     seed: int = 0
@@ -84,7 +90,7 @@ class Surroundings:
     `dense` holds the text vectors of the products; `neighbourhood(how, whole)`
     finds sessions, or whole histories, like a shopper's; `new_index(dim)` makes
     an empty index of vectors; `items_of(ords)` tells what the catalogue knows of
-    those products, a row each, in order.
+    those products, a row each, in order; `now()` is the time it is there.
     """
 
     facts: Callable[[], CatalogueFacts]
@@ -95,6 +101,7 @@ class Surroundings:
     neighbourhood: Callable[[Finding, bool], Neighbourhood] | None = None
     new_index: Callable[[int], DenseIndex] | None = None
     items_of: Callable[[Ords], ItemTable] | None = None
+    now: Callable[[], int] = now_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +244,7 @@ def _in_the_graph(fitted: Fitted, around: Surroundings) -> list[Recommender]:
 def _sequence(task: Task) -> Fitted | None:
     return fit_sequence(
         task.past, task.items, work=task.work, progress=task.progress, seed=task.seed,
-        seconds=task.seconds, threads=task.threads, before=task.before,
+        seconds=task.seconds, threads=task.threads, valid=task.held, before=task.before,
     )  # fmt: skip
 
 
@@ -246,10 +253,34 @@ def _what_comes_next(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     return [SequenceSource.of(fitted.arrays, folder, max_length=int(fitted.params["max_length"]))]
 
 
+def _repeats(task: Task) -> Fitted | None:
+    # Opening again what was opened last is a reload: no recommendation is wanted for it.
+    return fit_repeats(task.past, task.items, reloads=False, progress=task.progress, seed=task.seed)
+
+
+def _going_back(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [Repeats(Repeating.of(fitted.arrays), around.now)]
+
+
+def _repurchase(task: Task) -> Fitted | None:
+    return fit_repurchase(task.past, task.items, progress=task.progress, seed=task.seed)
+
+
+def _buying_again(fitted: Fitted, around: Surroundings) -> list[Recommender]:
+    return [BuyAgain(Repurchasing.of(fitted.arrays), around.now)]
+
+
+def _is_bought_again(metrics: Mapping[str, float]) -> bool:
+    """Buying again has a surface of its own; it is fitted only where it is a habit."""
+    return metrics.get("auc_low", 0) > 0.5
+
+
 SHELF: Final[tuple[Model, ...]] = (
     Model(COVISITATION, _covisitation, _together, earns=earns_its_place),
     Model(CLUSTERS, _clusters, _groups, share=0.2, earns=_has_groups),
     Model("neighbours", _neighbours, _among_neighbours),
+    Model("repeats", _repeats, _going_back, share=0.5),
+    Model("buy_again", _repurchase, _buying_again, share=0.2, earns=_is_bought_again),
     Model(CLICKS, _clicks, _by_taste),
     Model(FACTORS, _factors, _of_a_taste, share=2.0),
     Model(GRAPH, _graph, _in_the_graph, share=2.0),

@@ -10,27 +10,24 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from aisle import __version__
 from aisle.combining import Combined, combine
-from aisle.errors import AisleError, InvalidRequest, ModelError, StorageError, TrainingFailed
-from aisle.evaluate.next_item import HELD_OUT, Cases, Gain, Places, Popular, places, propose
+from aisle.errors import AisleError, InvalidRequest, StorageError, TrainingFailed
+from aisle.evaluate.next_item import Gain, places, propose
+from aisle.evidence import Evidence, log_counts
 from aisle.learn.fitted import Fitted, Progress
-from aisle.learn.interactions import Interactions
-from aisle.learn.items import ItemTable
-from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.photos import PHOTOS
-from aisle.learn.session_index import Finding
 from aisle.learn.workbench import Workbench
 from aisle.models_in_use import COMBINATION, stored
-from aisle.shelf import PLAIN, SHELF, Model, Surroundings, Task, sources_of
-from aisle.types import Candidates, Group, LoggedEvent, ModelVersion, Scores, Vectors, now_ms
+from aisle.ports import Recommender
+from aisle.shelf import PLAIN, SHELF, Model, Task, sources_of
+from aisle.types import Candidates, ModelVersion, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -42,6 +39,8 @@ _PROPOSED: Final = 100
 """Candidates of a source that are kept of each case, for the combination."""
 _COMBINED: Final = 2000
 """Cases that the combination is fitted and measured on: each takes a tenth of a megabyte meanwhile."""
+_WATCHED: Final = 3000
+"""Cases that a model may look at while it is fitted."""
 _PAST, _ALL = "past", "all"
 
 
@@ -114,7 +113,7 @@ class _Training:
                 "release": __version__,
             }
         )
-        self._last_seq = int(about["last_seq"])
+        self._known = Evidence(parts, int(about["last_seq"]), bench.folder(PHOTOS, _ALL), progress)
         self._combined: Combined | None = None
         if bench.resumed:
             log.info("a training that was stopped is taken up again")
@@ -127,91 +126,6 @@ class _Training:
         self._combine()
         made = [ruled.get(entry.model.name) or self._version(entry) for entry in self._entries]
         return made if self._combined is None else [*made, self._combination_version(self._combined)]
-
-    # --------------------------------------------------------- what is known
-
-    def _events(self, stage: str, until_ms: int | None = None) -> Iterator[LoggedEvent]:
-        """The log as far as this training goes, telling how far it is; before `until_ms` if given."""
-        seq, events = 0, self._parts.stores.events
-        while logged := events.read(seq, _BATCH):
-            for entry in logged:
-                if entry.seq > self._last_seq:
-                    return
-                if until_ms is None or entry.event.time_ms < until_ms:
-                    yield entry
-            seq = logged[-1].seq
-            self._progress(stage, min(seq, self._last_seq), self._last_seq)
-
-    @cached_property
-    def _items(self) -> ItemTable:
-        stores, dense = self._parts.stores, self._parts.indexes.dense
-        facts = self._parts.columns.facts
-        text = dense.dense.vectors(np.arange(len(facts.alive), dtype=np.int32)) if dense else None
-        groups = list(_groups(stores.catalog.changed))
-        image = self._images(groups, len(facts.alive))
-        return ItemTable.of(groups, text, image, ratings=stores.content.ratings())
-
-    def _images(self, groups: list[Group], n: int) -> Vectors | None:
-        """Vectors of the photos; without a pretrained encoder the shop's own network is learned first."""
-        photos, train = self._parts.indexes.photos, self._settings.train
-        if photos is None:
-            return None
-        try:
-            photos.learn(
-                groups, work=self._bench.folder(PHOTOS, _ALL), progress=self._progress, seed=train.seed,
-                minutes=0.1 * train.max_minutes,
-            )  # fmt: skip
-            return photos.rows(groups, n, progress=self._progress)
-        except (ModelError, OSError) as error:
-            log.warning("photos are left out: %s", error)
-            return None
-
-    @cached_property
-    def _whole(self) -> Interactions:
-        gap = self._settings.recommend.session_gap_minutes
-        return Interactions.read(self._events("reading the log"), self._parts.ord_of, session_gap_minutes=gap)
-
-    @cached_property
-    def _held_out(self) -> np.ndarray:
-        return self._whole.newest(self._settings.train.held_out)
-
-    @cached_property
-    def _past(self) -> Interactions:
-        return self._whole.take(np.flatnonzero(~self._held_out))
-
-    @cached_property
-    def _cut_ms(self) -> int:
-        """When held-out traffic begins."""
-        return int(self._whole.time_ms[self._held_out].min()) if self._held_out.any() else 2**62
-
-    @cached_property
-    def _cases(self) -> Cases:
-        recommend = self._settings.recommend
-        return Cases.of(
-            self._whole,
-            self._held_out,
-            most=self._settings.train.max_cases,
-            history_length=recommend.history_length,
-            half_life_days=recommend.history_half_life_days,
-            seed=self._settings.train.seed,
-        )
-
-    @cached_property
-    def _around(self) -> Surroundings:
-        """The shop as it was when held-out traffic began."""
-        trending = Popular.of(self._past, self._settings.recommend.trending_half_life_days, self._cut_ms)
-
-        def neighbourhood(how: Finding, whole_histories: bool) -> Neighbourhood:
-            among = Neighbourhood.of(self._past, how, whole_histories=whole_histories)
-            return replace(among, owner_of=lambda visitor_id: int(visitor_id.removeprefix(HELD_OUT)))
-
-        return replace(self._parts.surroundings(), popular=trending.top, neighbourhood=neighbourhood)
-
-    @cached_property
-    def _popularity(self) -> Places:
-        """Of all time or of the last days, whichever predicts better here."""
-        lists = (Popular.of(self._past), Popular(*self._around.popular()))
-        return max((places(propose(one, self._cases, _PROPOSED), self._cases) for one in lists), key=_recall)
 
     # ---------------------------------------------------------------- fitting
 
@@ -230,15 +144,16 @@ class _Training:
         of_stage = name if stage == _PAST else f"{name}, for good"
         train = self._settings.train
         task = Task(
-            past=self._past if stage == _PAST else self._whole,
-            items=self._items,
-            events=lambda: self._events(of_stage, self._cut_ms if stage == _PAST else None),
+            past=self._known.past if stage == _PAST else self._known.whole,
+            items=self._known.items,
+            events=lambda: self._known.events(of_stage, self._known.cut_ms if stage == _PAST else None),
             ord_of=self._parts.ord_of,
             settings=self._settings,
             work=self._bench.folder(name, stage),
             progress=lambda told, done, total: self._progress(f"{of_stage}: {told}", done, total),
             final=stage == _ALL,
             before=entry.fitted if stage == _ALL else None,
+            held=self._known.held if stage == _PAST else None,
             seconds=self._seconds(entry, stage),
             threads=train.threads or os.cpu_count() or 1,
             seed=train.seed,
@@ -256,8 +171,8 @@ class _Training:
             if entry.fitted is None:
                 entry.note = "not trained: there is too little to learn from"
                 return
-            for source in entry.model.sources(entry.fitted, self._around):
-                self._measure(entry, source.name, propose(source, self._cases, _PROPOSED))
+            for source in entry.model.sources(entry.fitted, self._known.around):
+                self._measure(entry, source.name, self._proposed(source))
         except StorageError:
             raise
         except Exception as error:
@@ -275,21 +190,24 @@ class _Training:
         entry.note = f"failed: {error}" if expected else f"failed: {type(error).__name__}: {error}"
 
     def _measure(self, entry: _Entry, source: str, proposed: list[Candidates]) -> None:
-        self._progress(f"{entry.model.name}: measuring", len(self._cases), len(self._cases))
+        self._progress(f"{entry.model.name}: measuring", len(self._known.cases), len(self._known.cases))
         entry.proposals[source] = proposed
         entry.metrics |= self._measured(source, proposed)
 
+    def _proposed(self, source: Recommender) -> list[Candidates]:
+        return propose(source, self._known.cases, _PROPOSED, self._known.clock)
+
     def _measured(self, source: str, proposed: list[Candidates]) -> dict[str, float]:
-        found = places(proposed, self._cases)
-        gain = Gain.of(found.hits, self._popularity.hits, self._cases.visitor)
+        found = places(proposed, self._known.cases)
+        gain = Gain.of(found.hits, self._known.popularity.hits, self._known.cases.visitor)
         return {f"{source}.recall@20": found.recall, f"{source}.mrr@20": found.mrr, **_told(f"{source}.gain", gain)}
 
     def _of_popularity(self) -> dict[str, float]:
-        found = self._popularity
+        found = self._known.popularity
         return {
             "popularity.recall@20": found.recall,
             "popularity.mrr@20": found.mrr,
-            "cases": float(len(self._cases)),
+            "cases": float(len(self._known.cases)),
         }
 
     # ------------------------------------------------------------ combination
@@ -299,25 +217,26 @@ class _Training:
 
         A training of a few models alone leaves the combination as it is.
         """
-        if not self._whole_shelf or not len(self._cases):
+        if not self._whole_shelf or not len(self._known.cases):
             return
         fitted = [e for e in self._entries if e.fitted is not None and e.proposals]
-        sources = [source for e in fitted if e.fitted for source in e.model.sources(e.fitted, self._around)]
-        plain = sources_of(sources, self._around)
+        sources = [source for e in fitted if e.fitted for source in e.model.sources(e.fitted, self._known.around)]
+        plain = sources_of(sources, self._known.around)
         proposals = {source: found for entry in fitted for source, found in entry.proposals.items()}
-        few = np.zeros(len(self._cases), bool)
+        few = np.zeros(len(self._known.cases), bool)
         few[np.linspace(0, len(few) - 1, min(_COMBINED, len(few))).astype(int)] = True
         for source in PLAIN:
             if source in plain:
-                found = propose(plain[source], self._cases, _PROPOSED)
+                found = self._proposed(plain[source])
                 self._plain_metrics |= self._measured(source, found)
                 proposals[source] = found
-        cases = self._cases.take(few)
+        cases = self._known.cases.take(few)
         at = np.flatnonzero(few).tolist()
         proposals = {source: [found[row] for row in at] for source, found in proposals.items()}
         try:
             self._progress("combining the sources", 0, 2)
-            everything = combine(proposals, cases, _popularity(self._past), seed=self._settings.train.seed)
+            counts, seed = log_counts(self._known.past), self._settings.train.seed
+            everything = combine(proposals, cases, counts, seed=seed)
             if everything is None:
                 return
             adding = {share.source for share in everything.shares if share.gain_in_mrr.low > 0}
@@ -328,7 +247,9 @@ class _Training:
             self._progress("combining the sources", 1, 2)
             self._combined = everything
             if len(chosen) < len(proposals):
-                again = combine(chosen, cases, _popularity(self._past), shares=False, seed=self._settings.train.seed)
+                again = combine(
+                    chosen, cases, log_counts(self._known.past), shares=False, seed=self._settings.train.seed
+                )
                 self._combined = replace(again, shares=everything.shares) if again is not None else None
             self._progress("combining the sources", 2, 2)
         except Exception:
@@ -355,8 +276,8 @@ class _Training:
         note = f"on the half of the visitors it was not fitted on; the best source alone is {combined.best_alone}"
         if not good:
             note = f"not promoted: it does not beat {combined.best_alone} alone by more than chance"
-        arrays = {"weights": combined.combination.weights, "popularity": _popularity(self._whole)}
-        params = {"sources": list(combined.combination.sources), "seq": self._last_seq}
+        arrays = {"weights": combined.combination.weights, "popularity": log_counts(self._known.whole)}
+        params = {"sources": list(combined.combination.sources), "seq": self._known.last_seq}
         version = store.create(COMBINATION, arrays, params=params, metrics=metrics, note=note)
         if good:
             store.promote(COMBINATION, version.version)
@@ -383,7 +304,7 @@ class _Training:
             entry.earned = entry.model.earns(metrics)
         if not entry.earned and not entry.note:
             entry.note = self._why_not(metrics)
-        params = {**fitted.params, "seq": self._last_seq}
+        params = {**fitted.params, "seq": self._known.last_seq}
         version = store.create(name, fitted.arrays, files=fitted.files, params=params, metrics=metrics, note=entry.note)
         try:
             if entry.earned:
@@ -415,36 +336,19 @@ class _Training:
             self._shares.pop((entry.model.name, _ALL), None)
 
     def _why_not(self, metrics: Mapping[str, float]) -> str:
-        if not len(self._cases) and not any(value for key, value in metrics.items() if key.endswith("_cases")):
+        if not len(self._known.cases) and not any(value for key, value in metrics.items() if key.endswith("_cases")):
             return "not promoted: too few events to measure it"
         return "not promoted: it does not beat popularity on held-out traffic by more than chance"
 
     def _try(self, entry: _Entry, version: str) -> None:
         """Make the sources of the version as it was written, and ask them. Raises TrainingFailed."""
         fitted = stored(self._parts.stores.models, entry.model.name, version)
-        for source in entry.model.sources(fitted, self._around):
-            for shopper in self._cases.shoppers[:5]:
+        for source in entry.model.sources(fitted, self._known.around):
+            for shopper in self._known.cases.shoppers[:5]:
                 scores = source.recommend(shopper, np.empty(0, np.int32), 20).scores
                 if not np.isfinite(scores).all():
                     raise TrainingFailed(f"model {entry.model.name} {version}: its scores are not finite")
 
 
-def _recall(found: Places) -> float:
-    return found.recall
-
-
 def _told(name: str, gain: Gain) -> dict[str, float]:
     return {name: gain.mean, f"{name}_low": gain.low, f"{name}_high": gain.high}
-
-
-def _popularity(steps: Interactions) -> Scores:
-    """float32[n_ords]: the logarithm of 1 + how many took each product."""
-    return np.log1p(np.bincount(steps.ords, minlength=steps.n_ords)).astype(np.float32)
-
-
-def _groups(changed: Callable[[int, int], list[Group]]) -> Iterator[Group]:
-    """The whole catalogue, a piece at a time."""
-    seq = 0
-    while groups := changed(seq, 4000):
-        yield from groups
-        seq = max(group.seq for group in groups)

@@ -43,7 +43,7 @@ class Steps(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Held-out steps: `shoppers[n]` is who came, knowing only what was before `targets` int32[n].
+    """Held-out steps: `shoppers[n]` is who came at `time_ms` int64[n], knowing only what was before `targets` int32[n].
 
     `visitor` int32[n] tells which cases are of one visitor: they are not
     independent, so intervals treat them as one.
@@ -52,6 +52,7 @@ class Cases:
     shoppers: tuple[Shopper, ...]
     targets: Ords
     visitor: NDArray[np.int32]
+    time_ms: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -82,7 +83,7 @@ class Cases:
             _shopper(steps, max(lo, row - history_length), row, half_life_days * DAY_MS)
             for lo, row in zip(begin.tolist(), rows.tolist(), strict=True)
         )
-        return cls(shoppers, steps.ords[rows], steps.visitor[rows])
+        return cls(shoppers, steps.ords[rows], steps.visitor[rows], steps.time_ms[rows])
 
     @property
     def first_half(self) -> NDArray[np.bool_]:
@@ -94,7 +95,8 @@ class Cases:
     def take(self, chosen: NDArray[np.bool_]) -> Self:
         """The cases marked in `chosen` bool[n]."""
         rows = np.flatnonzero(chosen)
-        return type(self)(tuple(self.shoppers[r] for r in rows.tolist()), self.targets[rows], self.visitor[rows])
+        shoppers = tuple(self.shoppers[r] for r in rows.tolist())
+        return type(self)(shoppers, self.targets[rows], self.visitor[rows], self.time_ms[rows])
 
     def __len__(self) -> int:
         return len(self.shoppers)
@@ -167,9 +169,23 @@ class Places:
         return float(self.reciprocals.mean()) if len(self.place) else 0.0
 
 
-def propose(recommender: Recommender, cases: Cases, top_k: int) -> list[Candidates]:
-    """Ask for each case's shopper, without seeds, as the home page does."""
-    return [recommender.recommend(shopper, _NO_ORDS, top_k) for shopper in cases.shoppers]
+class Clock:
+    """The moment at which a held-out shopper came, for sources that ask what time it is."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+def propose(recommender: Recommender, cases: Cases, top_k: int, clock: Clock | None = None) -> list[Candidates]:
+    """Ask for each case's shopper, without seeds, as the home page does; `clock` is set to the case's moment."""
+    clock, found = clock or Clock(), []
+    for shopper, now_ms in zip(cases.shoppers, cases.time_ms.tolist(), strict=True):
+        clock.now_ms = now_ms
+        found.append(recommender.recommend(shopper, _NO_ORDS, top_k))
+    return found
 
 
 def places(proposed: Sequence[Candidates], cases: Cases, top_k: int = TOP_K) -> Places:
