@@ -96,6 +96,11 @@ class RecommendSettings(_Section):
     session_gap_minutes: float = Field(30.0, gt=0, description="Minutes of silence that end a session without an id.")
     top_k: int = Field(300, ge=10, description="Candidates taken from each source.")
     in_stock_only: bool = Field(True, description="Recommend only what can be bought.")
+    exploration: Share = Field(
+        0.05,
+        description="Probability with which each of the last third of a home page's places goes to a product that "
+        "would not have been shown; the odds are logged with the slate. 0: never.",
+    )
 
 
 class TrainSettings(_Section):

@@ -19,6 +19,7 @@ from aisle.explain.reasons import MatchReasons, leaf, reasons_for_source
 from aisle.learn.circumstances import Lift
 from aisle.ports import Recommender, Shopper
 from aisle.rank.browse import Browsed, browse_order
+from aisle.rank.explore import explore, n_wanted
 from aisle.rank.mix import SURFACES, mix
 from aisle.retrieve.followed import follows_mask, taste
 from aisle.retrieve.groups import Groups
@@ -39,7 +40,7 @@ BROWSED: Final = 2000
 POPULAR_KEPT: Final = 4000
 """Popular products that are ordered anew for a moment."""
 
-NEAR: Final = 0.3
+NEAR: Final = 0.35
 """Least cosine for a product to be called close in meaning to a search that found nothing."""
 
 _RESCUED: Final = 12
@@ -100,10 +101,12 @@ class Surfaces:
             shopper=shopper,
             seeds=seeds,
             facts=facts,
-            top_k=top_k,
+            top_k=n_wanted(top_k, surface, settings.exploration),
             surface=surface,
             in_stock_only=settings.in_stock_only,
         )
+        places, propensities = explore(len(ranked), top_k, settings.exploration, visitor_id, moment.time_ms)
+        ranked = ranked.take(places)
         subjects = parts.hits.subjects(ranked.because)
         codes = facts.category[ranked.ords]
 
@@ -129,7 +132,7 @@ class Surfaces:
             n_hits=len(hits),
             hits_per_page=top_k,
             features=features,
-            propensities=(1.0,) * len(hits),
+            propensities=propensities[: len(hits)],
             model_versions=parts.model_versions(),
             context=moment,
         )

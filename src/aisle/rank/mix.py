@@ -108,6 +108,18 @@ class Mixed:
     relations: tuple[Relation, ...]
     features: Mapping[str, list[float]]
 
+    def take(self, rows: NDArray[np.int64]) -> Mixed:
+        """Those of the list, in that order."""
+        chosen = rows.tolist()
+        return Mixed(
+            self.ords[rows],
+            self.scores[rows],
+            tuple(self.sources[row] for row in chosen),
+            self.because[rows],
+            tuple(self.relations[row] for row in chosen),
+            {name: [values[row] for row in chosen] for name, values in self.features.items()},
+        )
+
     def __len__(self) -> int:
         return len(self.ords)
 
