@@ -28,6 +28,7 @@ PATIENCE: Final = 2
 
 GRID: Final[Mapping[str, Sequence[float]]] = {
     "own": (0, 0.25, 0.5, 1, 2, 3, 5),
+    "same": (0, 0.1, 0.25, 0.5, 1.0),
     "query_decay": (0.3, 0.45, 0.6, 0.75, 0.9),
     "length": (0, 0.15, 0.3, 0.45, 0.6),
     "half_life": (0, 0.1, 0.25, 0.5, 1.0),

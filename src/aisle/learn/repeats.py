@@ -312,8 +312,7 @@ def _log_rate(returned: NDArray[np.float64], tried: NDArray[np.float64], mean: f
 
 def _logit(rows: _Rows, n_cases: int) -> NDArray[np.float64]:
     """Weights float64[N_FEATURES + N_CONTEXT] of greatest likelihood under a ridge, by Newton's method."""
-    case = rows.case - (rows.case[0] if len(rows.case) else 0)
-    context = rows.context[rows.case[0] : rows.case[0] + n_cases]
+    case, context = rows.case, rows.context[:n_cases]
     came_new = 1.0 - np.bincount(case, rows.chosen, minlength=n_cases)
     n = N_FEATURES + N_CONTEXT
     weights = np.zeros(n)

@@ -44,7 +44,7 @@ class Finding:
 
     What they say: a neighbour's step weighs `forward` or `backward` for each
     place after or before the last product shared, and what came before
-    `behind` times that; `popularity` is the power of a product's number of
+    `behind` times that, and the product shared `same`; `popularity` is the power of a product's number of
     sessions that divides; `own` multiplies what the shopper has seen already.
     """
 
@@ -59,7 +59,8 @@ class Finding:
     backward: float = 0.8
     behind: float = 0.8
     popularity: float = 0.2
-    own: float = 1.5
+    same: float = 0.5
+    own: float = 2.0
 
 
 class _Postings(NamedTuple):
@@ -307,7 +308,7 @@ def _curve(how: Finding) -> NDArray[np.float64]:
     distance = np.arange(-LONGEST, LONGEST + 1)
     after = np.power(how.forward, np.maximum(distance, 0))
     before = how.behind * np.power(how.backward, np.maximum(-distance, 0))
-    return np.where(distance >= 0, after, before)
+    return np.where(distance > 0, after, np.where(distance < 0, before, how.same))
 
 
 NO_PROPOSALS: Final = Proposals(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int32))
