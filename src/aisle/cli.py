@@ -45,9 +45,9 @@ def main() -> None:
         _fail("stopped")
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int = 1) -> NoReturn:
     _console(error=True).print(f"[bold red]aisle:[/] {_escape(message)}", highlight=False, soft_wrap=True)
-    raise SystemExit(1)
+    raise SystemExit(status)
 
 
 def _console(*, error: bool = False) -> Console:
@@ -199,8 +199,11 @@ def train(
 
     One that is stopped is taken up where it was by the next.
     """
-    with _open(folder) as shop, _Bars() as progress:
-        versions = shop.train(only=only or (), progress=progress)
+    try:
+        with _open(folder) as shop, _Bars() as progress:
+            versions = shop.train(only=only or (), progress=progress)
+    except KeyboardInterrupt:
+        _fail("stopped; what serves is as it was, and the next `aisle train` goes on from here", 130)
     if as_json:
         _print_json([_fields(v) for v in versions])
         return
@@ -249,14 +252,14 @@ def search(
 @app.command()
 def recommend(
     folder: Folder,
-    surface: Annotated[str, typer.Argument(help="home, similar, together, viewed, trending or cart.")],
+    surface: Annotated[str, typer.Argument(help="Such as home, similar or cart; docs/surfaces.md has all.")],
     visitor: Visitor = "",
     item: Annotated[list[str] | None, typer.Option(help="A product it is about; may be repeated.")] = None,
     category: Annotated[str, typer.Option(help="Confine trending to a category.")] = "",
     top_k: TopK = 10,
     as_json: Json = False,
 ) -> None:
-    """Recommend for a surface: home, similar, together, viewed, trending, cart."""
+    """Recommend for a surface: home, similar, complementary, together, viewed, trending, cart and more."""
     with _open(folder) as shop:
         slate = shop.recommend(surface, visitor_id=visitor, item_ids=item or (), product_type=category, top_k=top_k)
         _print_slate(slate, shop.settings.shop.language, as_json)

@@ -43,6 +43,10 @@ POPULAR_KEPT: Final = 4000
 NEAR: Final = 0.35
 """Least cosine for a product to be called close in meaning to a search that found nothing."""
 
+DUE: Final = 0.05
+"""Least probability that something is bought again within a week for it to be shown to who has it."""
+
+_DUE_KEPT: Final = 50
 _RESCUED: Final = 12
 _READ_ABOUT: Final = 4
 _LEAST_OF_GROUP: Final = 4
@@ -94,6 +98,8 @@ class Surfaces:
             (source.recommend(shopper, seeds, settings.top_k), weight)
             for source, weight in parts.sources(surface, self._of_moment(lift, product_type))
         ]
+        if surface == "buy_again":
+            proposals = [(_due_of(found), weight) for found, weight in proposals]
         if len(asked_for):
             proposals.append((asked_for, SURFACES[surface][asked_for.source]))
         ranked = mix(
@@ -104,6 +110,7 @@ class Surfaces:
             top_k=n_wanted(top_k, surface, settings.exploration),
             surface=surface,
             in_stock_only=settings.in_stock_only,
+            due=self._due(shopper),
         )
         places, propensities = explore(len(ranked), top_k, settings.exploration, visitor_id, moment.time_ms)
         ranked = ranked.take(places)
@@ -136,6 +143,13 @@ class Surfaces:
             model_versions=parts.model_versions(),
             context=moment,
         )
+
+    def _due(self, shopper: Shopper) -> Ords | None:
+        """What the shopper bought and needs again by now; None where nobody buys again."""
+        source = self._parts.models.now.sources.get("buy_again")
+        if source is None or not len(shopper.purchased):
+            return None
+        return _due_of(source.recommend(shopper, np.empty(0, np.int32), _DUE_KEPT)).ords
 
     # -------------------------------------------------------- popular, just now
 
@@ -342,6 +356,12 @@ class Surfaces:
         )
         self._orders.put((visitor_id, conditions), (found.ords, made))
         return made
+
+
+def _due_of(found: Candidates) -> Candidates:
+    """Those of what may be bought again that are likely to be bought again by now."""
+    due = found.scores >= DUE
+    return Candidates(found.source, found.ords[due], found.scores[due], None)
 
 
 def dated(context: Context) -> Context:

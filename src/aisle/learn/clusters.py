@@ -66,7 +66,7 @@ def fit_clusters(
     near = np.zeros(len(items), np.float32)
     near[known] = np.einsum("nd,nd->n", vectors[known], centres[label])
     names = _names(group, items, len(centres))
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "vectors": vectors.astype(np.float16),
         "group": group,
         "near": near,
@@ -105,7 +105,8 @@ def _vectors(items: ItemTable, rng: np.random.Generator) -> Vectors:
 
 def _unit(rows: Vectors) -> Vectors:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows, dtype=np.float32), where=length > 1e-9)
+    found: Vectors = np.divide(rows, length, out=np.zeros_like(rows, dtype=np.float32), where=length > 1e-9)
+    return found
 
 
 # ------------------------------------------------------------------ clusters
@@ -160,7 +161,7 @@ def k_means(rows: Vectors, k: int, rng: np.random.Generator) -> Vectors:
 
 def _shoppers(past: Interactions, vectors: Vectors, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Groups of shoppers by taste, and what each likes more than the others do."""
-    none = {
+    none: dict[str, np.ndarray] = {
         "shopper_centres": np.empty((0, vectors.shape[1]), np.float32),
         "liked_indptr": np.zeros(1, np.int64),
         "liked": np.empty(0, np.int32),

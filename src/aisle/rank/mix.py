@@ -133,19 +133,19 @@ def mix(
     top_k: int,
     surface: str = "home",
     in_stock_only: bool = True,
-    comes_back: NDArray[np.bool_] | None = None,
+    due: Ords | None = None,
 ) -> Mixed:
     """Rank what the sources propose, each with its weight.
 
     Leaves out the seeds, what is gone or sold out, what the shopper dislikes or
-    has in the cart and, on the surfaces of `NOT_AGAIN`, what they bought; a kind
-    that `comes_back` (bool by category code: consumables) may be shown again.
+    has in the cart and, on the surfaces of `NOT_AGAIN`, what they bought, unless
+    it is `due` again (int32[n]): coffee that is used up, never a tent.
     What was turned away in this session makes its category and brand count
     less, what is followed counts more, whatever the sources say.
     """
     used = [(c, w) for c, w in proposals if len(c) and w > 0]
     ords = np.unique(np.concatenate([c.ords for c, _ in used])) if used else np.empty(0, np.int32)
-    ords = _allowed(ords, shopper, seeds, facts, surface, comes_back, in_stock_only=in_stock_only)
+    ords = _allowed(ords, shopper, seeds, facts, surface, due, in_stock_only=in_stock_only)
     if not len(ords):
         return Mixed(ords, np.empty(0, np.float32), (), ords, (), {})
     shares = np.zeros((len(used), len(ords)), np.float64)
@@ -173,7 +173,7 @@ def _allowed(
     seeds: Ords,
     facts: CatalogueFacts,
     surface: str,
-    comes_back: NDArray[np.bool_] | None,
+    due: Ords | None,
     *,
     in_stock_only: bool,
 ) -> Ords:
@@ -183,9 +183,8 @@ def _allowed(
     if in_stock_only:
         kept = kept & facts.in_stock[ords]
     bought = shopper.purchased
-    if comes_back is not None and len(bought):
-        inside = bought[bought < n]
-        bought = inside[~known_in(comes_back, facts.category[inside])]
+    if due is not None and len(bought):
+        bought = bought[~np.isin(bought, due)]
     unwanted = [seeds, shopper.disliked, shopper.cart, *([bought] if surface in NOT_AGAIN else [])]
     known = np.concatenate(unwanted)
     if len(known):
@@ -197,12 +196,6 @@ def _allowed(
         other = ~np.isin(facts.category[found], kinds[kinds >= 0])
         found = found[other] if other.any() else found
     return found
-
-
-def known_in(flags: NDArray[np.bool_], codes: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """bool[n]: the flag of each code; False for -1 and for codes newer than the flags."""
-    inside = (codes >= 0) & (codes < len(flags))
-    return inside & flags[np.where(inside, codes, 0)] if len(flags) else inside
 
 
 def _wish(ords: Ords, shopper: Shopper, facts: CatalogueFacts) -> NDArray[np.float64]:

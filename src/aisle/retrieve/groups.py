@@ -59,6 +59,3 @@ class Groups:
         """The products of a group, the most typical first."""
         inside = np.flatnonzero(self._group == group)
         return inside[np.argsort(-self._near[inside], kind="stable")].astype(np.int32)
-
-    def sizes(self) -> list[int]:
-        return np.bincount(self._group[self._group >= 0], minlength=len(self.names)).tolist()

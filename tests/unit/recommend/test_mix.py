@@ -1,5 +1,6 @@
 """Mixing: fair to sources, spread out, never what must not be shown."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -81,3 +82,33 @@ def test_a_fallback_that_merely_agrees_is_not_named(facts):
 def test_what_the_cart_surface_is_about_is_in_the_cart(facts):
     proposals = [(source("for_you", 1, because=[20]), 1.0)]
     assert mixed(facts, proposals, seeds=[20], surface="cart").relations == ("cart",)
+
+
+def test_what_was_bought_is_shown_again_only_when_it_is_due(facts):
+    who = shopper([20], purchased=[1, 2])
+    everything = source("a", 1, 2, 3)
+    assert mixed(facts, [(everything, 1.0)], who=who).ords.tolist() == [3]
+    assert mixed(facts, [(everything, 1.0)], who=who, due=ords(2)).ords.tolist() == [2, 3]
+    assert mixed(facts, [(everything, 1.0)], who=who, surface="similar").ords.tolist() == [1, 2, 3]
+
+
+def test_turning_away_moves_down_its_kind_and_brand_and_a_follow_moves_up(facts):
+    even = source("a", *range(1, 29), scores=[1.0] * 28)
+    plain = shopper([30])
+    away = replace(plain, disliked=ords(0), set_aside=ords(0))  # category 0, brand 0
+    last = mixed(facts, [(even, 1.0)], who=away, surface="similar", top_k=28)
+    assert last.ords.tolist()[-1] == 28  # of both
+    found = dict(zip(last.ords.tolist(), last.scores.tolist(), strict=True))
+    assert found[28] < found[4] < found[7] < found[1]
+    assert sum(last.features["source_a"]) == pytest.approx(sum(last.scores.tolist()))
+    fan = replace(plain, follows=(("brand", "Bolt"), ("product_type", "Women")))
+    first = mixed(facts, [(even, 1.0)], who=fan, surface="similar", top_k=28).ords
+    liked = (facts.brand[first] == 1) | (facts.category[first] == 2)
+    assert liked[: liked.sum()].all()
+
+
+def test_an_add_on_is_cheap_beside_the_cart_and_of_another_kind(facts):
+    even = source("a", 1, 2, 3, 5, 36, scores=[1.0] * 5)
+    found = mixed(facts, [(even, 1.0)], seeds=[0], surface="cart")
+    assert found.ords.tolist() == [1, 2, 3, 5]  # 36 is of the seed's category
+    assert mixed(facts, [(source("a", 4, 8), 1.0)], seeds=[0], surface="cart").ords.tolist() == [4, 8]
