@@ -48,7 +48,7 @@ def fit_weights(
     from scipy.optimize import minimize
 
     columns = moments.columns.copy()
-    n_rows, k = columns.shape
+    k = columns.shape[1]
     if not len(moments):
         return np.zeros(k, np.float32)
     sizes = np.diff(moments.starts)

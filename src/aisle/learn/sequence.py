@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,9 @@ log = logging.getLogger("aisle.learn")
 
 NAME: Final = "sequence"
 MODEL_FILE: Final = "model.onnx"
+MEMBERS_FILE: Final = "members.safetensors"
+"""The members' weights, for going on from them."""
+FINISHING_EPOCHS: Final = 2
 LEAST_STEPS: Final = 500
 """Steps with a step before them; fewer teach a transformer nothing that counting does not know."""
 MOST_OF_ONE: Final = 2000
@@ -47,13 +51,13 @@ def hold_out_last(past: Interactions, most: int = CASES, seed: int = 0) -> tuple
     histories = [
         past.ords[max(starts[v], e - MOST_OF_ONE) : e] for v, e in zip(chosen.tolist(), last.tolist(), strict=True)
     ]
-    held = Held(histories, past.ords[last], again=_again(past))
+    held = Held(histories, past.ords[last], again=goes_back(past))
     kept = np.ones(len(past), bool)
     kept[last] = False
     return past.take(np.flatnonzero(kept)), held
 
 
-def _again(past: Interactions) -> bool:
+def goes_back(past: Interactions) -> bool:
     """Whether visitors go back to items at all: one step in two hundred or more."""
     pairs = past.visitor.astype(np.int64) * (past.n_ords + 1) + past.ords
     return len(np.unique(pairs)) < 0.995 * len(pairs)
@@ -64,6 +68,7 @@ def fit_sequence(
     items: ItemTable,
     *,
     valid: Held | None = None,
+    before: Fitted | None = None,
     recipe: SequenceRecipe | None = None,
     work: Path,
     progress: Progress,
@@ -78,10 +83,14 @@ def fit_sequence(
     members * dim] when the items have text, `scale` float32[1]; file model.onnx
     maps the vectors of the last steps to a state whose product with an item's
     vector, times `scale`, is its logit. `seconds` bounds the training (0: none).
+    With `before`, a fit on a part of the same log, its members go on over all of
+    it for a few slow epochs instead of beginning anew.
 
     Raises TrainingFailed when the loss is no longer a number.
     """
     recipe = recipe or SequenceRecipe()
+    if before is not None and MEMBERS_FILE in before.files:
+        return _finish(past, items, before, recipe, work, progress, threads, seed)
     if valid is None:
         past, valid = hold_out_last(past, seed=seed)
     n_items = max(len(items), past.n_ords, int(valid.targets.max(initial=-1)) + 1)
@@ -104,8 +113,37 @@ def fit_sequence(
         best = run.train(share, lambda done, of, told=told: progress(told, done, of))  # type: ignore[misc]
         metrics |= {f"member_{number}_mrr@20": best}
         members.append(run.model)
-    best_members = _choose(members, valid, metrics, recipe)
-    return _export(best_members, past, items, n_items, recipe, work, metrics)
+    chosen = _choose(members, valid, metrics)
+    dropouts = [recipe.dropouts[number] for number in chosen]
+    return _export([members[number] for number in chosen], dropouts, past, items, n_items, recipe, work, metrics)
+
+
+def _finish(
+    past: Interactions,
+    items: ItemTable,
+    before: Fitted,
+    recipe: SequenceRecipe,
+    work: Path,
+    progress: Progress,
+    threads: int,
+    seed: int,
+) -> Fitted:
+    import torch
+    from safetensors.torch import load_file
+
+    torch.set_num_threads(max(1, threads))
+    weights = load_file(before.files[MEMBERS_FILE])
+    sequences, n_items = _windows(past, recipe.max_length), max(len(items), past.n_ords)
+    nobody = Held([], np.empty(0, np.int32))
+    members = []
+    dropouts = before.params["dropouts"]
+    for number, dropout in enumerate(dropouts):
+        own = {k.removeprefix(f"{number}."): v for k, v in weights.items() if k.startswith(f"{number}.")}
+        run = Run(sequences, items, n_items, nobody, recipe, dropout, seed + number, work / f"member-{number}")
+        told = f"member {number + 1} of {len(dropouts)}"
+        run.finish(own, FINISHING_EPOCHS, lambda done, of, told=told: progress(told, done, of))  # type: ignore[misc]
+        members.append(run.model)
+    return _export(members, dropouts, past, items, n_items, recipe, work, dict(before.metrics))
 
 
 def _windows(past: Interactions, max_length: int) -> Sequences:
@@ -123,17 +161,15 @@ def _windows(past: Interactions, max_length: int) -> Sequences:
     return Sequences(flat, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
 
 
-def _choose(
-    members: list[SequenceModel], valid: Held, metrics: dict[str, float], recipe: SequenceRecipe
-) -> list[SequenceModel]:
+def _choose(members: list[SequenceModel], valid: Held, metrics: dict[str, float]) -> list[int]:
     """All members together, or the best alone when that is better on the validation steps."""
-    alone = [mrr(ranks([member], valid)) for member in members]
-    best = int(np.argmax(alone))
-    together = mrr(ranks(members, valid)) if len(members) > 1 else -1.0
-    metrics |= {"best_member_mrr@20": alone[best], "together_mrr@20": max(together, alone[best])}
-    found = ranks(members, valid) if together > alone[best] else ranks([members[best]], valid)
+    alone = [ranks([member], valid) for member in members]
+    best = int(np.argmax([mrr(found) for found in alone]))
+    together = ranks(members, valid) if len(members) > 1 else alone[best]
+    all_of_them = mrr(together) >= mrr(alone[best])
+    found = together if all_of_them else alone[best]
     metrics |= {"valid_recall@20": float((found < TOP_K).mean()), "valid_mrr@20": mrr(found)}
-    return members if together > alone[best] else [members[best]]
+    return list(range(len(members))) if all_of_them else [best]
 
 
 # -------------------------------------------------------------------- export
@@ -141,6 +177,7 @@ def _choose(
 
 def _export(
     members: list[SequenceModel],
+    dropouts: Sequence[float],
     past: Interactions,
     items: ItemTable,
     n_items: int,
@@ -149,10 +186,12 @@ def _export(
     metrics: dict[str, float],
 ) -> Fitted:
     import torch
+    from safetensors.torch import save_file
 
     from aisle.models.sequence import NextItem
 
-    has_history = torch.from_numpy(np.bincount(past.ords, minlength=n_items) > 0)[:, None]
+    history = torch.from_numpy(np.bincount(past.ords, minlength=n_items) > 0)
+    has_history = history[:, None]
     with torch.no_grad():
         tables = []
         for member in members:
@@ -167,6 +206,10 @@ def _export(
     if all(member.text_projection is not None for member in members):
         weights = [member.text_projection.weight.detach().numpy().T for member in members if member.text_projection]
         arrays["text_projection"] = np.concatenate(weights, 1).astype(np.float32)
+    work.mkdir(parents=True, exist_ok=True)
+    state = {f"{number}.{k}": v.contiguous() for number, m in enumerate(members) for k, v in m.state_dict().items()}
+    state |= {f"{number}.history": history.to(torch.uint8) for number in range(len(members))}
+    save_file(state, work / MEMBERS_FILE)
     file = work / MODEL_FILE
     network = NextItem(members).eval()
     example = torch.from_numpy(vectors[:3][None].copy())
@@ -184,12 +227,12 @@ def _export(
         )
     _check(network, file, vectors, recipe)
     params = {
-        "members": len(members),
+        "dropouts": list(dropouts),
         "dim": recipe.dim,
         "max_length": recipe.max_length,
         "temperature": recipe.temperature,
     }
-    return Fitted(NAME, arrays, {MODEL_FILE: file}, params, metrics)
+    return Fitted(NAME, arrays, {MODEL_FILE: file, MEMBERS_FILE: work / MEMBERS_FILE}, params, metrics)
 
 
 def _check(network: NextItem, file: Path, vectors: Vectors, recipe: SequenceRecipe) -> None:

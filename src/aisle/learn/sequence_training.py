@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("aisle.learn")
 
 TOP_K: Final = 20
+LONG_LOG: Final = 500_000
+"""Steps from which batches are twice as large: there are enough of them."""
+SLOWER: Final = 0.3
+"""Factor on the learning rate once the validation no longer rises, and when going on from fitted weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +38,22 @@ class SequenceRecipe:
     """How the model is made and trained. Chosen by benchmarks/sequence.py on validation steps.
 
     `dropouts` has a number for each member. `negatives` items are drawn for a
-    batch, uniformly; `n_tokens` steps make a batch. Training stops after
-    `patience` epochs without a better validation, or `max_epochs`.
+    batch, uniformly; a batch has `n_tokens` steps, twice that in a long log.
+    Training stops after `patience` epochs without a better validation, or
+    `max_epochs`.
     """
 
-    dim: int = 64
+    dim: int = 96
     n_blocks: int = 2
     n_heads: int = 2
-    dropouts: tuple[float, ...] = (0.5, 0.2)
+    dropouts: tuple[float, ...] = (0.2, 0.4)
     max_length: int = 50
     temperature: float = 0.07
     learning_rate: float = 2e-3
-    negatives: int = 512
+    negatives: int = 1024
     n_tokens: int = 1024
-    max_epochs: int = 60
-    patience: int = 5
+    max_epochs: int = 40
+    patience: int = 4
     p_content_only: float = 0.1
 
 
@@ -95,55 +100,98 @@ class Run:
         """Until it no longer gets better; returns the best validation MRR@20. The model ends with its best weights."""
         import torch
 
-        torch.manual_seed(self.seed)
-        rng = np.random.default_rng(self.seed)
-        self.model = _model(self.items, self.n_items, self.recipe, self.dropout)
-        epoch, best, bad, spent = 0, -1.0, 0, 0.0
-        optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=0.0, fused=True
-        )
-        saved = self._load(optimizer)
-        if saved is not None:
-            epoch, best, bad, spent = saved["epoch"], saved["best"], saved["bad"], saved["spent"]
-            rng = np.random.default_rng([self.seed, epoch])
-        else:
+        optimizer, saved = self._begin(self.recipe.learning_rate)
+        epoch, bad = int(saved["epoch"]), int(saved["bad"])
+        best, spent = float(saved["best"]), float(saved["spent"])
+        if not epoch:
             vectors = spectral_vectors(
                 self.sequences.flat, self.sequences.starts, self.n_items, self.recipe.dim, seed=self.seed
             )
             with torch.no_grad():
                 self.model.own.weight.mul_(0.2).add_(torch.from_numpy(vectors))
-        started, last = time.monotonic() - spent, 0.0
+        started = time.monotonic() - spent
         most = self.recipe.max_epochs
         while epoch < most and bad < self.recipe.patience:
             tell(epoch, most)
             begun = time.monotonic()
-            rate = self.recipe.learning_rate * (1.0 if bad < 2 else 0.3)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            self._epoch(optimizer, rng)
+            self._epoch(optimizer, epoch, self.recipe.learning_rate * (1.0 if bad < 2 else SLOWER))
             epoch += 1
             found = evaluate(self.model, self.valid)
             log.debug("sequence epoch %d: MRR@20 %.4f (best %.4f)", epoch, found, best)
             bad = 0 if found > best else bad + 1
-            last = time.monotonic() - begun
             spent = time.monotonic() - started
-            out_of_time = bool(seconds) and spent + last > seconds
-            self._save(optimizer, epoch, max(best, found), bad, spent, is_best=found > best)
+            self._save(optimizer, {"epoch": epoch, "best": max(best, found), "bad": bad, "spent": spent}, found > best)
             best = max(best, found)
-            if out_of_time:
+            if seconds and spent + time.monotonic() - begun > seconds:
                 break
         self._take_best()
         tell(most, most)
         return best
 
-    def _epoch(self, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> None:
+    def finish(self, weights: Mapping[str, torch.Tensor], n_epochs: int, tell: Callable[[int, int], None]) -> None:
+        """Go on from `weights`, fitted on a part of these sequences, for a few slow epochs over all of them."""
         import torch
+
+        optimizer, saved = self._begin(self.recipe.learning_rate * SLOWER)
+        if not saved["epoch"]:
+            with torch.no_grad():
+                self._take(weights)
+        for epoch in range(saved["epoch"], n_epochs):
+            tell(epoch, n_epochs)
+            self._epoch(optimizer, epoch, self.recipe.learning_rate * SLOWER)
+            self._save(optimizer, {**saved, "epoch": epoch + 1}, True)
+        self.model.eval()
+        tell(n_epochs, n_epochs)
+
+    def _begin(self, rate: float) -> tuple[torch.optim.Optimizer, dict[str, Any]]:
+        """A model and its optimiser, as the last checkpoint left them or new."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        self.model = _model(self.items, self.n_items, self.recipe, self.dropout)
+        optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=0.0, fused=True)
+        return optimizer, self._load(optimizer) or {"epoch": 0, "best": -1.0, "bad": 0, "spent": 0.0}
+
+    def _take(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Weights of a smaller catalogue. An item that had no history begins amid those it is seen with."""
+        import torch
+
+        own = weights["own.weight"]
+        n, now = len(own), self.model.state_dict()
+        taken = {k: v for k, v in weights.items() if k in now and v.shape == now[k].shape}
+        self.model.load_state_dict({**now, **taken})
+        self.model.own.weight[:n] = own[: self.n_items]
+        flat = torch.from_numpy(self.sequences.flat)
+        known = torch.zeros(self.n_items, dtype=torch.bool)
+        known[: len(weights["history"])] = weights["history"].bool()[: self.n_items]
+        sums = torch.zeros(self.n_items, self.model.dim)
+        counts = torch.zeros(self.n_items, 1)
+        owner = torch.from_numpy(np.repeat(np.arange(len(self.sequences.sizes)), self.sequences.sizes))
+        vectors = torch.nn.functional.normalize(self.model.own.weight, dim=-1)
+        for distance in (1, 2, 3):
+            same = owner[:-distance] == owner[distance:]
+            for a, b in ((flat[:-distance], flat[distance:]), (flat[distance:], flat[:-distance])):
+                pairs = same & known[b] & ~known[a]
+                sums.index_add_(0, a[pairs], vectors[b[pairs]])
+                counts.index_add_(0, a[pairs], torch.ones(int(pairs.sum()), 1))
+        fresh = counts[:, 0] > 0
+        self.model.own.weight[fresh] = torch.nn.functional.normalize(sums[fresh], dim=-1)
+
+    def _epoch(self, optimizer: torch.optim.Optimizer, epoch: int, rate: float) -> None:
+        import torch
+
+        # Seeded by the epoch, so that a training that was killed goes on as it would have.
+        rng = np.random.default_rng([self.seed, epoch])
+        torch.manual_seed(self.seed * 1000 + epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
 
         model, recipe, n = self.model, self.recipe, self.n_items
         model.train()
+        n_tokens = recipe.n_tokens * (2 if len(self.sequences.flat) > LONG_LOG else 1)
         negatives = min(recipe.negatives, n)
         correction = math.log(n / negatives)
-        for x, y in _batches(self.sequences, recipe.n_tokens, rng):
+        for x, y in _batches(self.sequences, n_tokens, rng):
             drawn = torch.from_numpy(rng.integers(0, n, negatives))
             kept, target = x >= 0, y[y >= 0]
             rows, where = torch.unique(torch.cat([x[kept], target, drawn]), return_inverse=True)
@@ -158,7 +206,7 @@ class Run:
             loss = (torch.cat([hit, miss], 1).logsumexp(1) - hit[:, 0]).mean()
             if not math.isfinite(loss.item()):
                 raise TrainingFailed(
-                    f"model sequence: the loss is no longer a number; nothing was saved. "
+                    "model sequence: the loss is no longer a number; nothing was saved. "
                     "Train again with another train.seed; if it comes back, report it with the size of the log"
                 )
             optimizer.zero_grad(set_to_none=True)
@@ -168,9 +216,7 @@ class Run:
 
     # ------------------------------------------------------------ checkpoints
 
-    def _save(
-        self, optimizer: torch.optim.Optimizer, epoch: int, best: float, bad: int, spent: float, *, is_best: bool
-    ) -> None:
+    def _save(self, optimizer: torch.optim.Optimizer, reached: Mapping[str, Any], is_best: bool) -> None:
         from safetensors.torch import save_file
 
         self.work.mkdir(parents=True, exist_ok=True)
@@ -182,7 +228,7 @@ class Run:
             for key, of_one in optimizer.state_dict()["state"].items()
             for name, value in of_one.items()
         }
-        told = orjson.dumps({"epoch": epoch, "best": best, "bad": bad, "spent": spent}).decode()
+        told = orjson.dumps(dict(reached)).decode()
         both = {f"model.{k}": v for k, v in weights.items()} | {f"optimizer.{k}": v for k, v in state.items()}
         _replace(self.work / "last.safetensors", lambda file: save_file(both, file, {"told": told}))
 

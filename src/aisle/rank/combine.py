@@ -22,8 +22,8 @@ FLOOR: Final = 1e-4
 """The least share that a proposal counts as."""
 
 OF_A_SOURCE: Final = ("present", "log_share", "place", "log_share_short", "top")
-"""Columns of each source: 1 when it proposes the candidate; the logarithm of its share of what the source
-gives to all, over that of the least; 1 / (place + 1); the second once more in short histories; its score over its best."""
+"""Columns of each source: 1 when it proposes the candidate; how certain it is (see `certainty`); 1 / (place + 1);
+the second once more in short histories; the second over that of the source's best."""
 
 OF_AN_ITEM: Final = ("popularity", "known", "last", "known_back", "known_often")
 """Columns of the candidate itself: how many took it; whether it is in the shopper's own history, was its last step,

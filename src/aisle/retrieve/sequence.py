@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.ports import Shopper
 from aisle.types import Candidates, Ords, Scores, Vectors
@@ -29,7 +30,7 @@ class Sequence:
     ) -> None:
         self._vectors = np.ascontiguousarray(vectors, np.float32)
         self._state, self._scale, self._max_length = state, np.float32(scale), max_length
-        self._known = self._vectors.any(axis=1)
+        self._known: NDArray[np.bool_] = np.asarray(self._vectors.any(axis=1))
         self._silence = np.where(self._known, np.float32(0), np.float32(-np.inf))
 
     @classmethod
