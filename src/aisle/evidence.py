@@ -112,9 +112,13 @@ class Evidence:
 
     @cached_property
     def held(self) -> Held | None:
-        """Some of the cases, for models that watch how they do while they are fitted."""
-        few = slice(None, None, max(1, len(self.cases) // _WATCHED))
-        histories, targets = [shopper.sequence for shopper in self.cases.shoppers[few]], self.cases.targets[few]
+        """Cases to stop by, for models that watch how they do while they are fitted.
+
+        Of the half of the visitors that the combination is fitted on: nothing is watched on the other.
+        """
+        watched = self.cases.take(self.cases.first_half)
+        few = slice(None, None, max(1, len(watched) // _WATCHED))
+        histories, targets = [shopper.sequence for shopper in watched.shoppers[few]], watched.targets[few]
         return Held(histories, targets, again=goes_back(self.past)) if len(targets) >= 10 else None
 
     @cached_property
