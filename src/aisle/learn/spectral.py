@@ -21,7 +21,7 @@ def spectral_vectors(flat: np.ndarray, starts: np.ndarray, n_items: int, dim: in
     counting more. A transformer that begins here needs a tenth of the epochs.
     """
     from scipy import sparse
-    from scipy.sparse.linalg import svds
+    from scipy.sparse.linalg import eigsh
 
     rng = np.random.default_rng(seed)
     vectors = np.zeros((n_items, dim), np.float32)
@@ -47,8 +47,9 @@ def spectral_vectors(flat: np.ndarray, starts: np.ndarray, n_items: int, dim: in
     rank = min(dim, n_items - 2)
     if rank < 1:
         return vectors
-    left, strength, _ = svds(matrix, rank, v0=rng.standard_normal(n_items), maxiter=1000)
-    found = left * np.sqrt(np.maximum(strength, 0))
+    # The largest eigenvalues, not the largest absolute ones: along a negative one, what is together lies opposite.
+    strength, axes = eigsh(matrix, rank, which="LA", v0=rng.standard_normal(n_items), maxiter=1000, tol=1e-3)
+    found = axes * np.sqrt(np.maximum(strength, 0))
     length = np.linalg.norm(found, axis=1, keepdims=True)
     known = length[:, 0] > 1e-6
     vectors[known, :rank] = (found / np.maximum(length, 1e-6))[known]
