@@ -48,7 +48,7 @@ def test_it_beats_every_source_alone_and_says_what_each_adds() -> None:
     assert found.best_alone == "good"
     assert found.gain_over_best.low > 0
     adds = {share.source: share.gain_in_mrr for share in found.shares}
-    assert adds["good"].mean > adds["weak"].mean > adds["noise"].mean
+    assert adds["good"].mean > max(adds["weak"].mean, adds["noise"].mean)
     assert adds["good"].low > 0
     assert adds["noise"].low < 0.005
 
