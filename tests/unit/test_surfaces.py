@@ -187,3 +187,12 @@ def test_guides_and_reviews_are_matched_to_the_product(tmp_path: Path) -> None:
         assert shop.content(visitor_id="reader") == []
         shop.record(Event("view_item", "reader", (EventItem("Teas1"),)))
         assert {one.reading_id for one in shop.content(visitor_id="reader")} == {"tea", "r2"}
+
+
+def test_a_chinese_page_is_found_by_its_words(tmp_path: Path) -> None:
+    with opened(tmp_path) as shop:
+        shop.upsert_products([Product(f"T{n}", f"高山绿茶 {n}", product_type="食品 > 茶叶") for n in range(3)])
+        pages = [Page("tea", "茶叶保存", "绿茶请放在阴凉处。"), Page("pay", "支付方式", "支持银行卡。")]
+        shop._parts.stores.content.upsert_pages(pages)
+        shop.wait_indexed()
+        assert [one.reading_id for one in shop.content(["T1"])] == ["tea"]

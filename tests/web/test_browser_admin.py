@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from browser_live import PASSWORD, Window
 from playwright.sync_api import Page, expect
@@ -59,3 +60,17 @@ def test_the_admin_fits_a_phone(phone: Window) -> None:
     page.locator("#chart-revenue .main-svg").first.wait_for()
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_what_each_source_adds_is_drawn_with_its_interval(shopper: Window) -> None:
+    metrics = {"sequence.adds": 0.02, "sequence.adds_low": 0.01, "sequence.adds_high": 0.03}
+    noise = {"graph.adds": 0.001, "graph.adds_low": -0.01, "graph.adds_high": 0.012}
+    store = shopper.live.shop._parts.stores.models
+    store.create("combination", {"weights": np.zeros(2, np.float32)}, metrics={**metrics, **noise}, note="a trial")
+    page = sign_in(shopper)
+    chart = page.locator("#chart-sources")
+    expect(chart.locator(".main-svg").first).to_be_visible()
+    expect(chart).to_contain_text("Sequence model")
+    expect(chart).to_contain_text("Knowledge graph")
+    assert chart.locator(".errorbar").count() == 2
+    expect(page.locator("#models")).to_contain_text("a trial")

@@ -36,7 +36,8 @@ NEAR: Final = 0.25
 TELLING_CHARS: Final = 300.0
 """A review of this length tells all that one can; a longer one no more."""
 
-_WORD: Final = re.compile(r"[a-z0-9]{3,}|[\u3400-\u9fff]{2}", re.IGNORECASE)
+_WORD: Final = re.compile(r"[a-z0-9]{3,}", re.IGNORECASE)
+_CJK: Final = re.compile(r"[\u3400-\u9fff]+")
 _COMMON: Final = frozenset(
     """and are but for from has have not our that the their them they this was with you your
     one two three four five six ten first without like""".split()  # noqa: SIM905
@@ -141,7 +142,10 @@ def _text_of(group: Group) -> str:
 
 
 def _words(text: str) -> list[str]:
-    return [w[:-1] if len(w) > 4 and w.endswith("s") else w for w in _WORD.findall(text.lower()) if w not in _COMMON]
+    """Words without a plural's s; of Chinese every two characters that stand together."""
+    pairs = [run[at : at + 2] for run in _CJK.findall(text) for at in range(len(run) - 1)]
+    words = [w[:-1] if len(w) > 4 and w.endswith("s") else w for w in _WORD.findall(text.lower()) if w not in _COMMON]
+    return words + pairs
 
 
 def _overlap(words: Iterable[str], page: Counter[str], frequency: Counter[str], n_pages: int) -> float:

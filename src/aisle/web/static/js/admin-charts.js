@@ -115,6 +115,6 @@ export function bars(id, found, axis) {
         marker: { color: rows.map((one) => (one.low > 0 ? css("--accent") : css("--line-strong"))), cornerradius: 3 },
       },
     ],
-    { hovermode: "closest", margin: { l: 130, r: 24, t: 4, b: 44 }, bargap: 0.45, xaxis: { type: "linear", tickformat: "", hoverformat: "", showgrid: true, zeroline: true, zerolinecolor: css("--line-strong"), title: { text: axis, font: { size: 11 } } }, yaxis: { showgrid: false, type: "category", rangemode: "normal", nticks: rows.length } },
+    { hovermode: "closest", margin: { l: 8, r: 24, t: 4, b: 44 }, bargap: 0.45, xaxis: { type: "linear", tickformat: "", hoverformat: "", showgrid: true, zeroline: true, zerolinecolor: css("--line-strong"), title: { text: axis, font: { size: 11 } } }, yaxis: { showgrid: false, type: "category", rangemode: "normal", nticks: rows.length } },
   );
 }

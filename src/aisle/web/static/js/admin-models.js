@@ -2,11 +2,12 @@
 
 import { bars } from "./admin-charts.js";
 import { $, fill, h } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { has, number, t } from "./i18n.js";
 
 const NEWEST = 14;
 const FEW = 6;
 const round = (value, digits = 3) => number(Math.round(value * 10 ** digits) / 10 ** digits);
+const named = (source) => (has(`admin.s_${source}`) ? t(`admin.s_${source}`) : source.replaceAll("_", " "));
 const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : "±"}${number(Math.abs(Math.round(value * 1000) / 10))}`;
 
 /** The versions to show: of each model the one that serves, else the newest; then older ones while there is room. */
@@ -32,7 +33,7 @@ export function metricsOf(one) {
   const metrics = one.metrics || {};
   const gains = intervals(metrics, "gain");
   const parts = gains.map(({ source, value, low, high }) =>
-    h("span", null, `${source} `, h("b", null, round(metrics[`${source}.recall@20`] ?? 0)), ` ${t("admin.recall")}, `, h("b", null, points(value)), ` [${points(low)}, ${points(high)}]`),
+    h("span", null, `${named(source)}: `, h("b", null, round(metrics[`${source}.recall@20`] ?? 0)), ` ${t("admin.recall")}, `, h("b", null, points(value)), ` [${points(low)}, ${points(high)}]`),
   );
   const others = parts.length ? [] : Object.entries(metrics).filter(([, value]) => typeof value === "number").slice(0, FEW);
   return h(
@@ -56,5 +57,5 @@ export function drawSources(models) {
   }
   $("sources-help").textContent = t(combined ? "admin.adds_help" : "admin.gain_help");
   if (!found.length || !globalThis.Plotly) return fill($("chart-sources"), h("p", { class: "nothing" }, t("admin.none_sources")));
-  return bars("chart-sources", found.slice(0, 20), combined ? t("admin.adds_axis") : t("admin.gain_axis"));
+  return bars("chart-sources", found.slice(0, 20).map((one) => ({ ...one, source: named(one.source) })), combined ? t("admin.adds_axis") : t("admin.gain_axis"));
 }

@@ -5,6 +5,7 @@ import { categoryUrl, recommend, search, searchUrl, suggest } from "./api.js";
 import { card, ghosts, row } from "./card.js";
 import { $, debounce, fill, h, icon, wireDrawer } from "./dom.js";
 import { settled, track } from "./events.js";
+import { follows, setFollow } from "./feedback.js";
 import { drawFacets } from "./facets.js";
 import { fieldName, number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
 import { placed, suggestionName, suggestionUrl } from "./suggest.js";
@@ -215,6 +216,21 @@ function drawCrumbs() {
   list.hidden = false;
 }
 
+/** A category can be followed: what is in it comes forward on the home page. */
+function wireFollow() {
+  if (!state.category || !onCategory) return;
+  const button = $("follow-category");
+  const name = state.category.split(" > ").at(-1);
+  const drawn = (on) => {
+    button.setAttribute("aria-pressed", String(on));
+    fill(button, icon(on ? "check" : "plus"), h("span", null, t(on ? "follow.on" : "follow.off")));
+  };
+  button.setAttribute("aria-label", t("follow.start", { name }));
+  button.addEventListener("click", () => setFollow("product_type", state.category, !follows("product_type", state.category), drawn));
+  drawn(follows("product_type", state.category));
+  button.hidden = false;
+}
+
 function drawFacetList() {
   const focused = document.activeElement?.id;
   fill($("facets"), drawFacets({ answer, remembered, state, act, currency: parseMoney(answer.hits[0]?.price)?.currency, redraw: drawFacetList }));
@@ -388,6 +404,7 @@ function wire() {
 
 wire();
 drawCrumbs();
+wireFollow();
 $("results-title").textContent = title();
 fill($("results-list"), h("div", { class: "grid" }, ghosts(8)));
 settled(1200).then(() => ask());
