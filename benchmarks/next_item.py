@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from aisle.adapters.faiss.index import FaissDenseIndex
-from aisle.combining import PROPOSED, Combined, combine
+from aisle.combining import Combined, combine
 from aisle.evaluate.next_item import Cases, Popular
 from aisle.index.columns import Columns
 from aisle.learn.fitted import Fitted
@@ -30,11 +30,12 @@ from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.sequence import goes_back
 from aisle.learn.sequence_training import Held
 from aisle.ports import Recommender, Shopper
+from aisle.retrieve.combined import PROPOSED
 from aisle.settings import Settings
 from aisle.shelf import SHELF, Model, Surroundings, Task
 from aisle.types import Candidates, Event, EventItem, LoggedEvent
 
-MODELS = ("covisitation", "neighbours", "factors", "graph", "sequence")
+MODELS = ("covisitation", "neighbours", "repeats", "factors", "graph", "sequence")
 """Those that learn from sequences alone; `graph` when there are attributes."""
 MOST_CASES = 5000
 LEFT_OUT = -1

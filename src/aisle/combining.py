@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from aisle.evaluate.next_item import TOP_K, Cases, Gain, Places, places
 from aisle.learn.blending import Moments, fit_weights
 from aisle.rank.combine import OF_A_SOURCE, Combination, tabulate
+from aisle.retrieve.combined import PROPOSED
 from aisle.types import Candidates, Scores
 
 LEAST_MOMENTS: Final = 50
 """Moments whose target some source proposes; fewer say nothing of thirty weights."""
-PROPOSED: Final = 100
-"""Candidates of each source that are weighed."""
 
 
 @dataclass(frozen=True, slots=True)

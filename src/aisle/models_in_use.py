@@ -11,6 +11,7 @@ from aisle.errors import AisleError, ModelDamaged
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, Recommender
 from aisle.rank.combine import Combination
+from aisle.retrieve.combined import Combined
 from aisle.shelf import SHELF, Model, Surroundings, sources_of
 from aisle.types import NOTHING
 
@@ -48,12 +49,13 @@ class ModelsInUse:
         self._combination: Combination | None = None
         self.now = InUse(sources_of([], around))
 
-    def follow(self) -> None:
+    def follow(self, *, keep_up: bool = True) -> None:
         """Take up every version that this or another process promoted.
 
         A damaged one leaves the last good one serving: the one in memory or, on
         opening, the one before it. Raises ModelDamaged when that happened, after
-        all the others were taken up.
+        all the others were taken up. Without `keep_up`, what takes long is left
+        to the next call.
         """
         faults: list[str] = []
         versions = dict(self.now.versions)
@@ -76,8 +78,11 @@ class ModelsInUse:
                 break
         if versions != self.now.versions:
             sources = [source for of_one in self._sources.values() for source in of_one]
-            self.now = InUse(sources_of(sources, self._around), versions, self._combination)
-        for of_one in self._sources.values():
+            found = sources_of(sources, self._around)
+            if self._combination is not None:
+                found = {**found, Combined.name: Combined(self._combination, found)}
+            self.now = InUse(found, versions, self._combination)
+        for of_one in self._sources.values() if keep_up else ():
             for source in of_one:
                 if isinstance(source, KeepsUp):
                     source.keep_up()
