@@ -130,7 +130,13 @@ class Evidence:
             among = Neighbourhood.of(self.past, how, whole_histories=whole_histories)
             return replace(among, owner_of=lambda visitor_id: int(visitor_id.removeprefix(HELD_OUT)))
 
-        return replace(self._parts.surroundings(), popular=trending.top, neighbourhood=neighbourhood, now=self.clock)
+        return replace(
+            self._parts.surroundings(),
+            popular=trending.top,
+            neighbourhood=neighbourhood,
+            sessions_of=None,
+            now=self.clock,
+        )
 
     @cached_property
     def popularity(self) -> Places:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
+from aisle.learn.seen import SeenStates
 from aisle.learn.session_index import Finding
 from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
@@ -107,7 +109,7 @@ class Parts:
         while self._lexical_follower.step():
             pass
         self.replay.restore()
-        for name, follow in (("models", self._follow_models), ("words", self._follow_words)):
+        for name, follow in (("models", partial(self.models.follow, keep_up=False)), ("words", self._follow_words)):
             try:
                 follow()
             except (AisleError, OSError) as error:
@@ -231,6 +233,10 @@ class Parts:
         return self.replay.folds["sessions"]  # type: ignore[return-value]
 
     @property
+    def orders(self) -> RecentSessions:
+        return self.replay.folds["orders"]  # type: ignore[return-value]
+
+    @property
     def queries(self) -> QueryCounts:
         return self.replay.folds["queries"]  # type: ignore[return-value]
 
@@ -332,17 +338,16 @@ class Parts:
 
     def _new_folds(self) -> dict[str, Any]:
         recommend = self.settings.recommend
+        gap = recommend.session_gap_minutes
+        sessions = partial(RecentSessions, recommend.neighbour_steps, self.ord_of, gap_minutes=gap)
         return {
             "shoppers": ShopperStates(recommend, self.ord_of),
             "trending": TrendingCounts(recommend.trending_half_life_days, self.ord_of),
             "queries": QueryCounts(),
+            "seen": SeenStates(self.ord_of),
             "circumstances": CircumstanceCounts(self.ord_of),
-            "sessions": RecentSessions(
-                recommend.neighbour_steps,
-                self.ord_of,
-                gap_minutes=recommend.session_gap_minutes,
-                whole_histories=self._whole_histories,
-            ),
+            "sessions": sessions(whole_histories=self._whole_histories),
+            "orders": sessions(names=("purchase",)),
         }
 
     def _new_retriever(self) -> HybridRetriever:
@@ -359,8 +364,10 @@ class Parts:
             dense=dense.dense if dense else None,
             dense_version=(lambda: dense.version) if dense else None,
             neighbourhood=self._neighbourhood,
+            sessions_of=lambda relation: (self.sessions if relation == "viewed" else self.orders).index(),
             new_index=self.indexes.new_dense,
             items_of=self._items_of,
+            seen=lambda visitor_id: self.replay.folds["seen"].view(visitor_id),  # type: ignore[attr-defined]
         )
 
     def _neighbourhood(self, how: Finding, whole_histories: bool) -> Neighbourhood:
@@ -382,6 +389,7 @@ class Parts:
         self.shoppers.catalogue_changed()
         self.trending.catalogue_changed()
         self.sessions.catalogue_changed()
+        self.orders.catalogue_changed()
         fresh = {g.ord: _suggestable(g) for g in groups if g.products}
         gone = [g.ord for g in groups if not g.products]
         self._entries.update(fresh)
@@ -394,12 +402,15 @@ class Parts:
     def _follow_events(self) -> bool:
         self.replay.keep_up()
         self.sessions.refresh()
+        self.orders.refresh()
         return False
 
     def _follow_models(self) -> bool:
-        self.models.follow()
-        if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
-            self.sessions.index()
+        try:
+            self.models.follow()
+        finally:
+            if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
+                self.sessions.index()
         return False
 
     def _follow_words(self) -> bool:

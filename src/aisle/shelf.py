@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +18,10 @@ import numpy as np
 from aisle.learn.clicks import NAME as CLICKS
 from aisle.learn.clicks import fit_clicks
 from aisle.learn.clusters import CLUSTERS, fit_clusters
-from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.covisitation import Relation, earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.learn.factors import FACTORS, fit_factors
 from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fresh_pairs import FreshPairs
 from aisle.learn.graph import GRAPH, fit_graph
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
@@ -27,10 +29,11 @@ from aisle.learn.neighbours import Neighbourhood, finding_of
 from aisle.learn.repeats import Repeating, fit_repeats
 from aisle.learn.repurchase import Repurchasing, fit_repurchase
 from aisle.learn.sage import features_of
+from aisle.learn.seen import Seen
 from aisle.learn.sequence import MODEL_FILE, fit_sequence
 from aisle.learn.sequence import NAME as SEQUENCE
 from aisle.learn.sequence_training import Held
-from aisle.learn.session_index import Finding
+from aisle.learn.session_index import Finding, SessionIndex
 from aisle.learn.shown import Shown
 from aisle.learn.tower import Tower, behaviour_of, words_of
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
@@ -53,6 +56,8 @@ from aisle.settings import Settings
 from aisle.types import LoggedEvent, Ords, Scores, Vectors, now_ms
 
 COVISITATION: Final = "covisitation"
+LOADED_AT_ONCE: Final = 5000
+"""Vectors that are indexed while a shop opens; more of them (seconds of work) by the thread that follows the models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,9 @@ class Surroundings:
     `dense` holds the text vectors of the products; `neighbourhood(how, whole)`
     finds sessions, or whole histories, like a shopper's; `new_index(dim)` makes
     an empty index of vectors; `items_of(ords)` tells what the catalogue knows of
-    those products, a row each, in order; `now()` is the time it is there.
+    those products, a row each, in order; `now()` is the time it is there;
+    `sessions_of(relation)` are the sessions, or orders, as they are now;
+    `seen(visitor_id)` is what somebody was shown.
     """
 
     facts: Callable[[], CatalogueFacts]
@@ -102,6 +109,8 @@ class Surroundings:
     new_index: Callable[[int], DenseIndex] | None = None
     items_of: Callable[[Ords], ItemTable] | None = None
     now: Callable[[], int] = now_ms
+    sessions_of: Callable[[Relation], SessionIndex] | None = None
+    seen: Callable[[str], Seen] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,16 @@ def _covisitation(task: Task) -> Fitted:
 
 
 def _together(fitted: Fitted, around: Surroundings) -> list[Recommender]:
-    return [Together.of("viewed", fitted.arrays), Together.of("bought", fitted.arrays)]
+    def fresh(relation: Relation) -> FreshPairs | None:
+        """What came together since the model was made."""
+        if around.sessions_of is None:
+            return None
+        return FreshPairs.of(relation, fitted.arrays, partial(around.sessions_of, relation))
+
+    return [
+        Together.of("viewed", fitted.arrays, fresh("viewed")),
+        Together.of("bought", fitted.arrays, fresh("bought")),
+    ]
 
 
 def _clusters(task: Task) -> Fitted | None:
@@ -183,7 +201,12 @@ def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     tower, vectors = Tower.of(fitted.arrays), fitted.arrays["vectors"]
     index = around.new_index(vectors.shape[1])
     known = np.flatnonzero(vectors.any(1)).astype(np.int32)
-    index.upsert(known, vectors[known])
+
+    def load() -> None:
+        index.upsert(known, vectors[known])
+
+    if len(known) <= LOADED_AT_ONCE or around.items_of is None:
+        load()
 
     items_of, dense, text_version = around.items_of, around.dense, around.dense_version
     if items_of is None:
@@ -197,7 +220,7 @@ def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
     def version() -> object:
         return around.facts().version, text_version() if text_version else None
 
-    return [Arriving(Content(index), index, around.facts, encode, version)]
+    return [Arriving(Content(index), index, around.facts, encode, version, None if len(index) else load)]
 
 
 def _clicks(task: Task) -> Fitted | None:
@@ -208,7 +231,7 @@ def _clicks(task: Task) -> Fitted | None:
 
 
 def _by_taste(fitted: Fitted, around: Surroundings) -> list[Recommender]:
-    return [TasteOfClicks.of(fitted.arrays)]
+    return [TasteOfClicks.of(fitted.arrays, around.seen)]
 
 
 def _factors(task: Task) -> Fitted | None:

@@ -24,7 +24,7 @@ from aisle.evidence import Evidence, log_counts
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.photos import PHOTOS
 from aisle.learn.workbench import Workbench
-from aisle.models_in_use import COMBINATION, stored
+from aisle.models_in_use import COMBINATION, KeepsUp, stored
 from aisle.ports import Recommender
 from aisle.shelf import PLAIN, SHELF, Model, Task, sources_of
 from aisle.types import Candidates, ModelVersion, now_ms
@@ -86,6 +86,7 @@ class _Entry:
 
     model: Model
     fitted: Fitted | None = None
+    sources: list[Recommender] = field(default_factory=list)
     proposals: dict[str, list[Candidates]] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     earned: bool = False
@@ -171,7 +172,10 @@ class _Training:
             if entry.fitted is None:
                 entry.note = "not trained: there is too little to learn from"
                 return
-            for source in entry.model.sources(entry.fitted, self._known.around):
+            entry.sources = list(entry.model.sources(entry.fitted, self._known.around))
+            for source in entry.sources:
+                if isinstance(source, KeepsUp):
+                    source.keep_up()
                 self._measure(entry, source.name, self._proposed(source))
         except StorageError:
             raise
@@ -220,7 +224,7 @@ class _Training:
         if not self._whole_shelf or not len(self._known.cases):
             return
         fitted = [e for e in self._entries if e.fitted is not None and e.proposals]
-        sources = [source for e in fitted if e.fitted for source in e.model.sources(e.fitted, self._known.around)]
+        sources = [source for entry in fitted for source in entry.sources]
         plain = sources_of(sources, self._known.around)
         proposals = {source: found for entry in fitted for source, found in entry.proposals.items()}
         few = np.zeros(len(self._known.cases), bool)
@@ -290,7 +294,7 @@ class _Training:
         """The version that a training leaves of a model, promoted if it earned that."""
         name, store = entry.model.name, self._parts.stores.models
         made = self._bench.versions().get(name)
-        if made is not None:
+        if made is not None:  # before the training was stopped
             return next(one for one in store.versions(name) if one.version == made)
         fitted = self._fitted_for_good(entry)
         if fitted is None:

@@ -18,7 +18,9 @@ class Arriving:
     """Gives the products that came after a model was fitted their vectors, and takes away those that went.
 
     `encode` makes unit vectors float32[n, dim] of ords, zeros where not enough is
-    known yet; those are tried again when `version()` changes.
+    known yet; those are tried again when `version()` changes. `load`, if any,
+    puts the fitted vectors into the index, when it is first kept up; until then
+    this source is silent.
     """
 
     def __init__(
@@ -28,9 +30,10 @@ class Arriving:
         facts: Callable[[], CatalogueFacts],
         encode: Callable[[Ords], Vectors],
         version: Callable[[], object],
+        load: Callable[[], None] | None = None,
     ) -> None:
         self._source, self._index, self._facts, self._encode = source, index, facts, encode
-        self._version = version
+        self._version, self._load = version, load
         self._seen: object = None
         self._known = np.empty(0, bool)
 
@@ -43,6 +46,9 @@ class Arriving:
 
     def keep_up(self) -> None:
         """Take in what came and went since the last call. For one thread."""
+        if self._load is not None:
+            self._load()
+            self._load = None
         facts, version = self._facts(), self._version()
         if version == self._seen:
             return
