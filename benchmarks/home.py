@@ -11,7 +11,7 @@ With --ceiling, what could be known: the score of whoever knew the truth of ever
 shoppers' tastes are drawn from, and had only each shopper's own month to learn the rest from (a Bayesian posterior;
 Jaakkola and Jordan's bound, a mixture of Gaussians fitted to the true tastes). No recommender knows that much.
 
-Numbers of the product were chosen on seeds 101 to 103. The last line is JSON, which also goes to --out.
+Numbers of the product were chosen on seed 101. The last line is JSON, which also goes to --out.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def score_shop(world: World, shop: Shop, n_shoppers: int) -> dict[str, Any]:
     }
 
 
-def run(seed: int, n_shoppers: int, folder: Path) -> dict[str, Any]:
+def run(seed: int, n_shoppers: int, folder: Path, only: Sequence[str] = ()) -> dict[str, Any]:
     """One demo shop from its files to its scores."""
     world = World(WorldConfig(seed=seed, end_ms=now_ms()))
     started = time.monotonic()
@@ -87,7 +87,7 @@ def run(seed: int, n_shoppers: int, folder: Path) -> dict[str, Any]:
         shop.import_events(folder / "files" / "events.jsonl")
         shop.wait_indexed()
         imported = time.monotonic()
-        versions = shop.train()
+        versions = shop.train(only=only)
         trained = time.monotonic()
         shop._parts.models.follow()
         found = score_shop(world, shop, n_shoppers)
@@ -194,6 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--shoppers", type=int, default=200)
+    parser.add_argument("--only", nargs="+", default=[], help="models to train; none: all")
     parser.add_argument("--ceiling", action="store_true", help="only what could be known at best")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
@@ -203,7 +204,7 @@ def main(arguments: Sequence[str]) -> None:
             found[str(seed)] = {"score": round(ceiling(World(WorldConfig(seed=seed)), options.shoppers), 4)}
         else:
             with tempfile.TemporaryDirectory() as folder:
-                found[str(seed)] = run(seed, options.shoppers, Path(folder))
+                found[str(seed)] = run(seed, options.shoppers, Path(folder), options.only)
         print(seed, json.dumps(found[str(seed)]), flush=True)
     scores = np.array([one["score"] for one in found.values()])
     names = sorted({name for one in found.values() for name in one.get("single", {})})

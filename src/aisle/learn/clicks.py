@@ -31,7 +31,7 @@ from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
-from aisle.learn.shown import ENGAGED, HOME, PLACES, Shown
+from aisle.learn.shown import ENGAGED, HOME, KINDS, PLACES, Shown
 from aisle.learn.trials import ASK, DRAWN, N_CONTEXTS, Array, Trials, drawn_rows, shown_rows, with_categories
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("aisle.learn")
 
 NAME: Final = "clicks"
-N_FACTORS: Final = 12
-SWEEPS: Final = 12
-VECTOR_SD, APPEAL_SD, LOADING_SD, LEVEL_SD = 0.18, 0.45, 0.18, 0.3
+N_FACTORS: Final = 20
+SWEEPS: Final = 15
+VECTOR_SD, APPEAL_SD, LOADING_SD, LEVEL_SD = 0.1, 0.2, 0.3, 0.3
 """Spread, in logits, of a product's vector around what its features predict, of its appeal, of what one feature
-does to a vector, and of how readily a shopper clicks at all. Chosen on demo shops 101 to 103."""
+does to a vector, and of how readily a shopper clicks at all. Chosen on demo shop 101."""
 
-APPEAL_LOADING_SD: Final = 0.25
+APPEAL_LOADING_SD: Final = 0.4
 ASKED_SD: Final = 0.5
 """Spread of how much more readily those click who asked for a category."""
 
@@ -259,9 +259,9 @@ class _Model:
     def arrays(self, items: ItemTable) -> dict[str, Array | NDArray[np.int32]]:
         """What serving needs: products, and what a click says besides which product it was.
 
-        Serving knows what a shopper took, not what else they saw. A click of a
-        category stands for as much of what was shown there, and of home pages, as
-        came with one on average.
+        Where serving knows what a shopper took, but not what else they saw, a click
+        of a category stands for as much of what was shown there, and of home pages,
+        as came with one on average.
         """
         rows, n, k = self.rows, len(items), self.k
         weight, _ = self._bound()
@@ -302,6 +302,13 @@ class _Model:
             "ask_information": (ask_information[0] / max(1.0, asks[0])).astype(np.float32),
             "ask_pull": (ask_pull[0] / max(1.0, asks[0])).astype(np.float32),
             "offset": np.array([self.offset[first], self.offset[ENGAGED * PLACES]], np.float32),
+            "offsets": (
+                self.offset[: KINDS * PLACES].reshape(KINDS, PLACES)[:ENGAGED]
+                if first != DRAWN
+                else np.zeros((0, PLACES), np.float32)
+            ),
+            "asked_offsets": np.pad(self.asked, (0, n_codes + 1 - len(self.asked))).astype(np.float32),
+            "level_sd": np.array([LEVEL_SD], np.float32),
             "kept_weight": np.array([weight[is_kept].mean() if is_kept.any() else 0.0], np.float32),
         }
 

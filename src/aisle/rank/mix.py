@@ -16,6 +16,7 @@ Relation: TypeAlias = Literal["", "viewed", "cart", "bought"]
 
 SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
     "home": {
+        "taste": 3.0,
         "for_you": 1.0,
         "followed": 0.25,
         "kindred": 0.2,

@@ -8,6 +8,7 @@ import pytest
 from aisle.learn.clicks import fit_clicks
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import Codes, ItemTable
+from aisle.learn.seen import SeenStates
 from aisle.learn.shown import ASKED, BESIDE, ENGAGED, HOME, Shown
 from aisle.ports import Shopper
 from aisle.retrieve.clicks import TasteOfClicks
@@ -166,3 +167,44 @@ def test_too_little_is_no_model_and_gaps_in_the_feed_are_no_fault():
 def test_the_same_log_gives_the_same_model(model):
     again = fitted(log_of(1500))
     assert all(np.array_equal(model.arrays[name], again.arrays[name]) for name in model.arrays)
+
+
+def listed(seq, items, *, visitor="v", at=1000):
+    lines = tuple(EventItem(str(i), item_list_id="home") for i in items)
+    return LoggedEvent(seq, Event("view_item_list", visitor, lines, at * seq, f"e{seq}", "s"))
+
+
+def seen_by(*logged, kept=240):
+    states = SeenStates(int, kept=kept)
+    for one in logged:
+        states.fold(one.seq, one.event)
+    return states
+
+
+def test_what_was_shown_is_remembered_whatever_the_order_it_arrives_in():
+    first, second, third = listed(1, [5, 6]), listed(2, [7, 8]), listed(3, [9], visitor="w")
+    states = seen_by(first, second, third)
+    assert states.view("v").ords.tolist() == [5, 6, 7, 8]
+    assert states.view("v").place.tolist() == [0, 1, 0, 1]
+    assert len(states.view("nobody")) == 0
+    assert seen_by(third, second, second, first).dump() == states.dump()
+    assert seen_by(first, second, kept=3).dump() == seen_by(second, first, kept=3).dump()
+    again = seen_by()
+    again.load(states.dump())
+    assert again.dump() == states.dump()
+    with pytest.raises(ValueError, match="replay the log"):
+        again.load(states.dump()[:-20])
+
+
+def test_what_was_passed_over_speaks_against_its_like(model):
+    mixed = [0, 31, 12, 43, 24, 55, 2, 33]
+    took = replace(Shopper.of_sequence(ords(0)), visitor_id="v", sequence_ms=np.array([1500]))
+    states = seen_by(listed(1, mixed))
+    knows, guesses = TasteOfClicks.of(model.arrays, states.view), TasteOfClicks.of(model.arrays)
+    asked = ords(4, 35)
+    with_lists, without = knows.score(took, asked), guesses.score(took, asked)
+    assert with_lists[0] > with_lists[1]
+    for seq in (9, 10, 11):  # the same list again, and nothing of the other half taken
+        states.fold(seq, listed(seq, [31, 43, 55, 33]).event)
+    assert knows.score(took, asked)[1] < with_lists[1]
+    assert np.isfinite(without).all()
