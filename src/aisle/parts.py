@@ -28,7 +28,6 @@ from aisle.learn.queries import QueryCounts
 from aisle.learn.replay import Replay
 from aisle.learn.seen import SeenStates
 from aisle.learn.session_index import Finding
-from aisle.learn.seen import SeenStates
 from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
