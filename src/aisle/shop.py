@@ -438,6 +438,7 @@ class Shop:
 
     def erase(self, visitor_id: str) -> dict[str, int]:
         """Forget a shopper: events, slates, and all state derived from them."""
+        self._surfaces.forget(visitor_id)
         return desk.erase(self._parts, visitor_id)
 
     def export(self, visitor_id: str) -> dict[str, Any]:

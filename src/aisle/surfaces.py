@@ -8,7 +8,7 @@ their identity, and are remembered, in `aisle.shop`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -50,7 +50,7 @@ _DUE_KEPT: Final = 50
 _RESCUED: Final = 12
 _READ_ABOUT: Final = 4
 _LEAST_OF_GROUP: Final = 4
-_ORDERS_KEPT: Final = 2048
+_ORDERS_KEPT: Final = 1024
 Value = TypeVar("Value")
 
 
@@ -222,7 +222,7 @@ class Surfaces:
         order = self._order(found, conditions, page, visitor_id, context)
         rows = slice(offset, offset + hits_per_page)
         shopper = parts.shoppers.view(visitor_id, now_ms())
-        sources = order.sources[rows]
+        sources = order.sources(rows)
         subjects = parts.hits.subjects(order.because[rows])
         plainly = MatchReasons(Query(""))
 
@@ -318,6 +318,10 @@ class Surfaces:
 
     # ----------------------------------------------------------------- parts
 
+    def forget(self, visitor_id: str) -> None:
+        """Keep nothing of a shopper who was erased."""
+        self._orders.drop(lambda key: isinstance(key, tuple) and key[0] == visitor_id)
+
     def _page(self, conditions: Filters, facets: tuple[str, ...]) -> Retrieved:
         """What meets the conditions; kept until the catalogue changes."""
         parts = self._parts
@@ -384,6 +388,10 @@ class _Kept(Generic[Value]):
 
     def get(self, key: Hashable) -> Value | None:
         return self._values.get(key)
+
+    def drop(self, those: Callable[[Hashable], bool]) -> None:
+        for key in [key for key in list(self._values) if those(key)]:
+            self._values.pop(key, None)
 
     def put(self, key: Hashable, value: Value) -> None:
         self._values[key] = value

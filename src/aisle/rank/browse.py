@@ -26,17 +26,25 @@ SOLD_OUT, DISLIKED, SET_ASIDE = 4.0, 8.0, 0.4
 DAY_MS: Final = 86_400_000
 
 
+SOURCES: Final = ("for_you", "followed", "trending_category", "newest")
+
+
 @dataclass(frozen=True, slots=True)
 class Browsed:
-    """A category page's whole order: `ords` int32[n], `scores` float32[n], best first, and the source that tells.
+    """A category page's whole order: `ords` int32[n], `scores` float32[n], best first, and why.
 
-    `because` int32[n] is the ord that led to each, where `sources` names `for_you`.
+    `told` int8[n] is the place in `SOURCES` of what tells the most of each (-1: nothing does), `because` int32[n]
+    the ord that led to it. Thousands of orders are kept, so they are arrays.
     """
 
     ords: Ords
     scores: Scores
-    sources: tuple[tuple[str, ...], ...]
+    told: NDArray[np.int8]
     because: Ords
+
+    def sources(self, rows: slice) -> list[tuple[str, ...]]:
+        """The source that tells of each of some rows, if any."""
+        return [(SOURCES[place],) if place >= 0 else () for place in self.told[rows].tolist()]
 
 
 def browse_order(
@@ -75,12 +83,10 @@ def browse_order(
         scores = scores - SET_ASIDE * same
     scores = scores - SPREAD * np.minimum(_place_within(facts.category[ords], scores), MOST_SPREAD)
     best = np.argsort(-scores, kind="stable")
-    leading = parts[:4].argmax(axis=0)
-    told = parts[:4].max(axis=0) > _LEAST
-    names = ("for_you", "followed", "trending_category", "newest")
-    sources = tuple((names[leading[row]],) if told[row] else () for row in best.tolist())
-    because = _because(personal, ords)[best]
-    return Browsed(ords[best].astype(np.int32), scores[best].astype(np.float32), sources, because)
+    named = parts[: len(SOURCES)]
+    told = np.where(named.max(axis=0) > _LEAST, named.argmax(axis=0), -1).astype(np.int8)
+    because = _because(personal, ords)
+    return Browsed(ords[best].astype(np.int32), scores[best].astype(np.float32), told[best], because[best])
 
 
 _LEAST: Final = 0.1
