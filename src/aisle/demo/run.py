@@ -64,9 +64,12 @@ class DemoShop:
                         live.stop()
 
 
-def run_demo(folder: Path, config: WorldConfig, *, progress: Progress | None = None) -> DemoShop:
+def run_demo(
+    folder: Path, config: WorldConfig, *, train_minutes: float = 4.0, progress: Progress | None = None
+) -> DemoShop:
     """The demo shop in `folder`: opened when it is there, otherwise built and trained.
 
+    Its settings bound every training to `train_minutes`: a demo must not keep anyone waiting.
     A build that was killed is taken up again: what is written twice is the same.
     """
     stamp = folder / _WORLD_FILE
@@ -78,6 +81,8 @@ def run_demo(folder: Path, config: WorldConfig, *, progress: Progress | None = N
     if not (folder / "aisle.db").exists():
         name = "Aisle & Co" if config.language == "en" else "一道好物"
         secrets = create_shop(folder, name=name, currency=config.currency, language=config.language, progress=progress)
+        with (folder / "aisle.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f"\n[train]\nmax_minutes = {train_minutes}\nmax_cases = 1500\n")
     feed = folder / _FEED_FOLDER
     write_demo_files(feed, world, progress=progress)
     with Shop.open(folder, create=False) as shop:
@@ -104,7 +109,7 @@ def check_demo(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="aisle-demo-") as temporary:
         folder = Path(temporary) / "shop"
         config = WorldConfig(n_groups=150, n_shoppers=300, days=5, seed=seed, end_ms=now_ms())
-        made = run_demo(folder, config)
+        made = run_demo(folder, config, train_minutes=0.5)
         with Shop.open(folder, create=False) as shop:
             key = shop.keys.storefront_key
             status = shop.status()
