@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,14 +75,19 @@ def fit_graph(
         return None
     ends = time.monotonic() + seconds if seconds > 0 else float("inf")
     if before is not None and before.params.get("kind") in KINDS:
-        linked = fit_links(graph, links, before.params["kind"], seed=seed, progress=progress, ends=_part(ends, 0.5))
-        sage = fit_sage(graph, links, items, seed=seed, progress=progress, ends=ends)
+        kind = before.params["kind"]
+        linked = fit_links(graph, links, kind, seed=seed, progress=progress, ends=_part(ends, 0.5), threads=threads)
+        sage = fit_sage(graph, links, items, seed=seed, progress=progress, ends=ends, threads=threads)
         shares = Shares(before.params["share_links"], before.params["share_sage"])
         metrics: Mapping[str, float] = before.metrics
     else:
         held = HeldOutLinks.of(links, share=HELD_OUT, most=MOST_HELD_OUT, seed=seed)
-        sage = fit_sage(graph, held.train, items, seed=seed, progress=progress, ends=_part(ends, 0.4))
-        linked, metrics = _best_links(graph, held, items.alive, kinds, seed, progress, ends)
+        sage = fit_sage(graph, held.train, items, seed=seed, progress=progress, ends=_part(ends, 0.4), threads=threads)
+
+        def fit(kind: str, until: float) -> Linked:
+            return fit_links(graph, held.train, kind, seed=seed, progress=progress, ends=until, threads=threads)
+
+        linked, metrics = _best_links(held, items.alive, kinds, fit, ends)
         of_sage = rank_links(held.cases, held.train, items.alive, lambda heads, _: _near(sage.vectors, heads))
         metrics = {**metrics, "sage.heldout_mrr": of_sage["mrr"], "sage.heldout_hits@10": of_sage["hits@10"]}
         shares = Shares(metrics[f"{linked.kind}.heldout_mrr"], of_sage["mrr"])
@@ -113,12 +118,10 @@ def _near(vectors: Vectors, heads: NDArray[np.int64]) -> Scores:
 
 
 def _best_links(
-    graph: KnowledgeGraph,
     held: HeldOutLinks,
     alive: NDArray[np.bool_],
     kinds: tuple[str, ...],
-    seed: int,
-    progress: Progress,
+    fit: Callable[[str, float], Linked],
     ends: float,
 ) -> tuple[Linked, dict[str, float]]:
     found: list[tuple[float, Linked]] = []
@@ -126,8 +129,7 @@ def _best_links(
     for done, kind in enumerate(kinds):
         if found and time.monotonic() > ends:
             break
-        part = _part(ends, 1 / (len(kinds) - done))
-        linked = fit_links(graph, held.train, kind, seed=seed, progress=progress, ends=part)
+        linked = fit(kind, _part(ends, 1 / (len(kinds) - done)))
         told = rank_links(held.cases, held.train, alive, linked.scores)
         metrics |= {f"{kind}.heldout_mrr": told["mrr"], f"{kind}.heldout_hits@10": told["hits@10"]}
         found.append((told["mrr"], linked))

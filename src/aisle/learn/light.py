@@ -9,8 +9,6 @@ benchmarks/graph.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +16,7 @@ import numpy as np
 
 from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Progress
+from aisle.learn.steady import steadily
 from aisle.learn.tastes import HeldOut, Tastes
 from aisle.types import Vectors
 
@@ -60,7 +59,7 @@ def fit_lightgcn(
     A fit that was killed goes on from its newest checkpoint in `work`. At
     `ends` (time.monotonic) it stops where it is. Raises TrainingFailed.
     """
-    with _threads(threads):
+    with steadily(seed, threads):
         run = _Run(tastes, seed)
         file = work / "lightgcn.safetensors"
         run.restore(file)
@@ -103,9 +102,7 @@ class _Run:
         self.round, self._seed, self._n = 0, seed, len(tastes)
         n_items = len(tastes.ords)
         self._n_shoppers = tastes.n_shoppers
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._model: LightGCN = LightGCN(self._n_shoppers, n_items, DIM, LAYERS)
+        self._model: LightGCN = LightGCN(self._n_shoppers, n_items, DIM, LAYERS)
         self._pairs: Pairs = Pairs(tastes.shopper, tastes.item, self._n_shoppers, n_items)
         self._optimiser = torch.optim.Adam(self._model.parameters(), lr=RATE)
         self._shopper = torch.from_numpy(tastes.shopper.astype(np.int64))
@@ -191,15 +188,3 @@ class _Run:
         state: dict[str, Any] = {"step": torch.tensor(step), "exp_avg": kept["mean"], "exp_avg_sq": kept["square"]}
         self._optimiser.state[weight] = state
         self.round = int(done)
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, n))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

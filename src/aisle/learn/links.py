@@ -21,14 +21,18 @@ from numpy.typing import NDArray
 from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Progress
 from aisle.learn.knowledge import BOUGHT, RELATIONS, KnowledgeGraph
+from aisle.learn.steady import steadily
 from aisle.types import Scores, Vectors
 
 KINDS: Final = ("transe", "rotate", "complex")
 DIM: Final = 64
 ROUNDS: Final = 40
-BATCH: Final = 4096
+MOST_BATCH: Final = 4096
+LEAST_BATCH: Final = 256
+STEPS: Final = 10
+"""Steps of a round that small data gets, by smaller batches."""
 RATE: Final = 0.01
-MARGIN: Final = {"transe": 0.5, "rotate": 9.0, "complex": 0.0}
+MARGIN: Final = {"transe": 0.5, "rotate": 3.0, "complex": 0.0}
 NEGATIVES: Final = 4
 
 
@@ -70,6 +74,7 @@ def fit_links(
     seed: int,
     progress: Progress,
     ends: float = float("inf"),
+    threads: int = 1,
     rounds: int = ROUNDS,
 ) -> Linked:
     """Embed the graph with these `links` int64[m, 3] between products. Raises TrainingFailed."""
@@ -77,16 +82,16 @@ def fit_links(
 
     triples = torch.from_numpy(np.concatenate([graph.told_triples(), links]))
     low, high = (torch.from_numpy(ends_) for ends_ in _ranges(graph))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with steadily(seed, threads):
         model = _model(kind, graph.n_nodes)
         chance = torch.Generator().manual_seed(seed)
         optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
+        batch = min(MOST_BATCH, max(LEAST_BATCH, len(triples) // STEPS))
         for done in range(rounds):
             if time.monotonic() > ends:
                 break
             total = torch.zeros(())
-            for rows in torch.randperm(len(triples), generator=chance).split(BATCH):  # type: ignore[no-untyped-call]
+            for rows in torch.randperm(len(triples), generator=chance).split(batch):  # type: ignore[no-untyped-call]
                 loss = _loss(model, kind, triples[rows], low, high, chance)
                 optimiser.zero_grad()
                 loss.backward()
@@ -141,8 +146,8 @@ def _linked(model: Any, kind: str, n_items: int) -> Linked:
     import torch
 
     with torch.no_grad():
-        own = model.node_emb.weight[:n_items]
-        related = model.rel_emb.weight
+        own = model.node_emb.weight.detach()[:n_items]
+        related = model.rel_emb.weight.detach()
         bias = torch.zeros(n_items)
         if kind == "transe":
             own = torch.nn.functional.normalize(own, dim=1)

@@ -13,6 +13,7 @@ from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Progress
 from aisle.learn.items import ItemTable
 from aisle.learn.knowledge import KnowledgeGraph
+from aisle.learn.steady import steadily
 from aisle.types import Vectors
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def fit_sage(
     seed: int,
     progress: Progress,
     ends: float = float("inf"),
+    threads: int = 1,
     steps: int = STEPS,
 ) -> Sage:
     """Linked products attract each other, against others drawn as often as they are linked (logQ corrected).
@@ -60,21 +62,22 @@ def fit_sage(
 
     from aisle.models.graph import GraphSage
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with steadily(seed, threads):
         features = torch.from_numpy(features_of(items))
         told, having, company, touched = _around(graph, links)
         model = GraphSage(max(1, len(graph.names)), features.shape[1], DIM)
         optimiser = torch.optim.Adam(model.parameters(), lr=RATE)
         head, tail = torch.from_numpy(links[:, 0].copy()), torch.from_numpy(links[:, 2].copy())
         share = torch.bincount(tail, minlength=graph.n_items).float() / len(tail)
-        log_drawn = torch.log(share.clamp(min=1e-9) * NEGATIVES)
+        n_others = min(NEGATIVES, graph.n_items)
+        log_drawn = torch.log(share.clamp(min=1e-9) * n_others)
         for step in range(steps):
             if time.monotonic() > ends:
                 break
             cold = torch.rand(graph.n_items, 1) < COLD
             vectors = model(features, told, having, company, touched * ~cold)
-            rows, others = torch.randint(len(head), (BATCH,)), tail[torch.randint(len(tail), (NEGATIVES,))]
+            rows = torch.randint(len(head), (min(BATCH, len(head)),))
+            others = tail[torch.randint(len(tail), (n_others,))]
             left, right = vectors[head[rows]] / TEMPERATURE, tail[rows]
             good = (left * vectors[right]).sum(1)
             bad = left @ vectors[others].T - log_drawn[others]

@@ -17,7 +17,7 @@ _KINDS: Final = ("has_category", "by", "has_attribute")
 UNSAID: Final = ("size: ", "gender: ", "age_group: ")
 """Attributes that relate too many products to be a reason."""
 
-SAID_UP_TO: Final = 0.2
+SAID_UP_TO: Final = 0.3
 """Share of the products up to which a name relates: beyond, it is no reason."""
 
 

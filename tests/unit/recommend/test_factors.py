@@ -12,6 +12,7 @@ from aisle.learn.factors import WAYS, Factorised, fit_factors
 from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
+from aisle.learn.steady import steadily
 from aisle.learn.tastes import HeldOut, Tastes
 from aisle.ports import Recommender, Shopper
 from aisle.retrieve.factors import Factors
@@ -144,17 +145,20 @@ def test_a_killed_lightgcn_is_taken_up_where_it_was(tmp_path: Path) -> None:
     from aisle.learn.light import _Run
 
     tastes = Tastes.of(two_tastes())
-    whole, first = _Run(tastes, 7), _Run(tastes, 7)
-    for _ in range(4):
-        whole.one_round()
-    for _ in range(2):
-        first.one_round()
-    first.keep(tmp_path / "kept")
-    second = _Run(tastes, 7)
-    second.restore(tmp_path / "kept")
-    assert second.round == 2
-    for _ in range(2):
-        second.one_round()
+    with steadily(7, 1):
+        whole = _Run(tastes, 7)
+        for _ in range(4):
+            whole.one_round()
+    with steadily(7, 1):
+        first = _Run(tastes, 7)
+        for _ in range(2):
+            first.one_round()
+        first.keep(tmp_path / "kept")
+        second = _Run(tastes, 7)
+        second.restore(tmp_path / "kept")
+        assert second.round == 2
+        for _ in range(2):
+            second.one_round()
     assert np.allclose(second.vectors(), whole.vectors(), atol=1e-6)
 
 

@@ -103,8 +103,9 @@ def test_link_prediction_is_measured_and_the_best_serves(model: Fitted) -> None:
 
 
 def test_the_same_seed_gives_the_same_model(model: Fitted, tmp_path: Path) -> None:
-    kept = fit_graph(traffic(), catalogue(), work=tmp_path, progress=silent, seed=2, before=model)
-    again = fit_graph(traffic(), catalogue(), work=tmp_path, progress=silent, seed=2, before=model)
+    kept, again = (
+        fit_graph(traffic(), catalogue(), work=tmp_path, progress=silent, seed=2, before=model) for _ in range(2)
+    )
     assert kept is not None
     assert again is not None
     assert kept.params["kind"] == model.params["kind"]
