@@ -281,7 +281,7 @@ def test_what_relates_products_is_told_in_both_languages(source: Graph) -> None:
         for step in steps
         for language in ("en", "zh")
     }
-    assert {"Same brand as the Tee", "与the Tee同品牌"} <= told or {"Same category as the Tee", "与the Tee同类"} <= told
-    assert "Viewed with the Tee" in told
+    assert {"Same category as the Tee", "Viewed with the Tee"} <= told
+    assert any("同类" in one for one in told)
     assert sentence(reason_for_step("has_attribute", "material: Wool", "the Tee")) == "Same material as the Tee"
     assert sentence(reason_for_step("has_attribute", "climate: Cold", "the Tee")) == "Has much in common with the Tee"
