@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -35,6 +35,10 @@ LIKED: Final = 100
 CATEGORY, BRAND = 0.8, 0.25
 """What categories and brand say of a product beside its text."""
 
+LEAST_SHARE, LEAST_VALUE, MOST = 0.2, 0.1, 0.6
+"""What of a group a category must hold, and how telling it must be, to name it; what two must hold together."""
+
+MOST_KINDS: Final = 12
 ROUNDS: Final = 25
 _SAMPLE: Final = 4000
 
@@ -216,7 +220,7 @@ def _names(group: NDArray[np.int32], items: ItemTable, k: int) -> list[str]:
             Counter(items.ancestors.codes[np.isin(items.ancestors.owners, np.flatnonzero(group >= 0))].tolist()),
             int((group >= 0).sum()),
         )
-        name = _joined([items.categories[code] for code in kinds])
+        name = _called({items.categories[code]: told for code, told in kinds.items()})
         if not name or name in taken:
             traits = _telling(
                 [items.attributes.row(int(m)).tolist() for m in members],
@@ -224,7 +228,8 @@ def _names(group: NDArray[np.int32], items: ItemTable, k: int) -> list[str]:
                 int(items.alive.sum()),
             )
             brands = Counter(items.brands[b] for b in items.brand[members].tolist() if b >= 0).most_common(1)
-            own = items.attribute_names[traits[0]].split(": ", 1)[-1] if traits else brands[0][0] if brands else ""
+            trait = next(iter(traits), -1)
+            own = items.attribute_names[trait].split(": ", 1)[-1] if trait >= 0 else brands[0][0] if brands else ""
             name = " · ".join(part for part in (name, own) if part)
         while name and name in taken:
             name += " +"
@@ -233,25 +238,34 @@ def _names(group: NDArray[np.int32], items: ItemTable, k: int) -> list[str]:
     return names
 
 
-def _telling(rows: Sequence[Sequence[int]], everywhere: Counter[int], n: int) -> list[int]:
-    """Codes that many of the rows have and few others, the most telling first."""
+def _telling(rows: Sequence[Sequence[int]], everywhere: Counter[int], n: int) -> dict[int, tuple[float, float]]:
+    """Codes that many of the rows have and few others, the most telling first: how telling, and their share."""
     here = Counter(code for row in rows for code in set(row))
     size = max(1, len(rows))
+    found = {}
+    for code, count in here.items():
+        share, usual = count / size, everywhere[code] / max(1, n)
+        value = share * float(np.log(max(share / max(usual, 1e-9), 1.0)))
+        if share >= LEAST_SHARE and value > LEAST_VALUE:
+            found[code] = (value, share)
+    return dict(sorted(found.items(), key=lambda told: (-told[1][0], told[0])))
 
-    def value(code: int) -> float:
-        share = here[code] / size
-        usual = everywhere[code] / max(1, n)
-        return float(share * np.log(max(share / max(usual, 1e-9), 1.0)))
 
-    ranked = sorted(here, key=lambda code: (-value(code), code))
-    return [code for code in ranked[:6] if here[code] / size >= 0.2 and value(code) > 0.1]
+def _called(kinds: Mapping[str, tuple[float, float]]) -> str:
+    """The category, or the two beside each other, that tell the most of a group: `Mugs & Tea` rather than `Kitchen`.
 
-
-def _joined(paths: Sequence[str]) -> str:
-    """Up to two categories that are not within each other, by their own names: `Mugs & Tea`."""
-    chosen: list[str] = []
-    for path in paths:
-        apart = not any(f"{path} >".startswith(f"{o} >") or f"{o} >".startswith(f"{path} >") for o in chosen)
-        if apart and len(chosen) < 2:
-            chosen.append(path)
+    Two are better only when together they are most of the group.
+    """
+    paths = list(kinds)[:MOST_KINDS]
+    best = 0.0
+    chosen: tuple[str, ...] = ()
+    for place, one in enumerate(paths):
+        for both in ((one,), *((one, other) for other in paths[place + 1 :] if not _nested(one, other))):
+            told = sum(kinds[path][0] for path in both)
+            if told > best and (len(both) == 1 or sum(kinds[path][1] for path in both) >= MOST):
+                best, chosen = told, both
     return " & ".join(dict.fromkeys(path.rsplit(">", 1)[-1].strip() for path in chosen))
+
+
+def _nested(one: str, other: str) -> bool:
+    return f"{one} >".startswith(f"{other} >") or f"{other} >".startswith(f"{one} >")
