@@ -74,6 +74,10 @@ def _print_json(value: Any) -> None:
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")
 
 
+_BARS = 12
+"""Bars shown at a time."""
+
+
 class _Bars:
     """Progress bars on standard error: one a stage, made when the stage begins."""
 
@@ -100,6 +104,8 @@ class _Bars:
             self._progress.start()
         if stage not in self._tasks:
             self._tasks[stage] = self._progress.add_task(stage, total=total or None)
+            for earlier in self._progress.tasks[:-_BARS]:  # beyond a screen, the newest would be cut off
+                self._progress.update(earlier.id, visible=False)
         self._progress.update(self._tasks[stage], completed=done, total=total or None)
 
 
