@@ -1,12 +1,13 @@
 """Make one order of many sources, and say what each of them adds.
 
 The combination is fitted on one half of the visitors and measured on the other,
-once with all sources and once without each; what serves is fitted on both.
+once with all sources and once without each. What serves is fitted on both, of
+the sources that are needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,7 +58,9 @@ def combine(
     """Fit on `proposals`, lists by source of one entry a case; None with too little to fit on.
 
     `popularity` float32[n_ords] is the logarithm of 1 + how many took each
-    item. `shares`: also measure the combination without each source.
+    item. `shares`: also measure the combination without each source, and leave
+    out of what serves those without which the rest does as well or better: a
+    shopper waits for every source.
     """
     sources = tuple(proposals)
     tables = _Tables(proposals, sources, cases, popularity)
@@ -66,33 +69,55 @@ def combine(
     if min(tables.n_found(first), tables.n_found(second)) < LEAST_MOMENTS:
         return None
     measured = cases.take(~cases.first_half)
-    alone = {
-        source: places([proposals[source][row] for row in second.tolist()], measured) for source in sources
-    }
-    together = tables.measure(tables.fit(first, sources, seed), second)
+    alone = {source: places([proposals[source][row] for row in second.tolist()], measured) for source in sources}
+
+    whole = tables.fit(first, sources, seed)
+
+    def measure(used: Sequence[str]) -> Places:
+        return tables.measure(tables.fit(first, used, seed, start=whole), second)
+
+    together = tables.measure(whole, second)
     best_alone = max(alone, key=lambda source: alone[source].mrr)
-    found = []
-    for source in sources if shares and len(sources) > 1 else ():
-        others = tuple(one for one in sources if one != source)
-        without = tables.measure(tables.fit(first, others, seed), second)
-        found.append(
-            Share(
-                source,
-                alone[source].recall,
-                alone[source].mrr,
-                Gain.of(together.hits, without.hits, measured.visitor),
-                Gain.of(together.reciprocals, without.reciprocals, measured.visitor),
-            )
-        )
-    weights = tables.fit(np.arange(len(cases)), sources, seed)
+    found, kept = [], sources
+    if shares and len(sources) > 1:
+        without = {source: measure([one for one in sources if one != source]) for source in sources}
+        found = [_share(source, alone[source], together, without[source], measured) for source in sources]
+        kept, together = _needed(sources, together, without, measure)
+    weights = tables.fit(np.arange(len(cases)), kept, seed, start=whole)
     return Combined(
-        Combination(sources, weights, popularity),
+        Combination(kept, weights[tables.columns_of(kept)], popularity),
         together.recall,
         together.mrr,
         best_alone,
         Gain.of(together.reciprocals, alone[best_alone].reciprocals, measured.visitor),
         tuple(found),
     )
+
+
+def _share(source: str, alone: Places, together: Places, without: Places, cases: Cases) -> Share:
+    return Share(
+        source,
+        alone.recall,
+        alone.mrr,
+        Gain.of(together.hits, without.hits, cases.visitor),
+        Gain.of(together.reciprocals, without.reciprocals, cases.visitor),
+    )
+
+
+def _needed(
+    sources: tuple[str, ...],
+    together: Places,
+    without: Mapping[str, Places],
+    measure: Callable[[Sequence[str]], Places],
+) -> tuple[tuple[str, ...], Places]:
+    """The sources left when the least useful is taken out again and again, as long as that costs nothing."""
+    while len(sources) > 1:
+        least = max(sources, key=lambda source: without[source].mrr)
+        if without[least].mrr < together.mrr:
+            break
+        sources, together = tuple(one for one in sources if one != least), without[least]
+        without = {source: measure([one for one in sources if one != source]) for source in sources}
+    return sources, together
 
 
 class _Tables:
@@ -117,13 +142,15 @@ class _Tables:
     def n_found(self, rows: NDArray[np.int64]) -> int:
         return sum(self._rows[row] >= 0 for row in rows.tolist())
 
-    def fit(self, rows: NDArray[np.int64], sources: Sequence[str], seed: int) -> NDArray[np.float32]:
+    def fit(
+        self, rows: NDArray[np.int64], sources: Sequence[str], seed: int, start: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Weights float32[k] of all columns; 0 for those of sources that are left out."""
         used = [row for row in rows.tolist() if self._rows[row] >= 0]
         kept, blocks = self._kept(sources)
         moments = Moments.of([self._columns[row][:, kept] for row in used], [self._rows[row] for row in used])
         weights = np.zeros(len(kept), np.float32)
-        weights[kept] = fit_weights(moments, blocks=blocks, seed=seed)
+        weights[kept] = fit_weights(moments, blocks=blocks, seed=seed, start=None if start is None else start[kept])
         return weights
 
     def _kept(self, sources: Sequence[str]) -> tuple[NDArray[np.bool_], list[slice]]:
@@ -132,6 +159,10 @@ class _Tables:
         for number, source in enumerate(self._sources):
             kept[number * width : (number + 1) * width] = source in sources
         return kept, [slice(number * width, (number + 1) * width) for number in range(len(sources))]
+
+    def columns_of(self, sources: Sequence[str]) -> NDArray[np.bool_]:
+        """bool[k]: the columns of these sources, and those of the candidates themselves."""
+        return self._kept(sources)[0]
 
     def measure(self, weights: NDArray[np.float32], rows: NDArray[np.int64]) -> Places:
         place = np.full(len(rows), TOP_K, np.int32)

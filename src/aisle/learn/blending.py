@@ -38,12 +38,19 @@ class Moments:
 
 
 def fit_weights(
-    moments: Moments, *, blocks: Sequence[slice] = (), penalty: float = PENALTY, dropped: float = DROPPED, seed: int = 0
+    moments: Moments,
+    *,
+    blocks: Sequence[slice] = (),
+    start: NDArray[np.float32] | None = None,
+    penalty: float = PENALTY,
+    dropped: float = DROPPED,
+    seed: int = 0,
 ) -> NDArray[np.float32]:
     """Weights float32[k] under which what was taken is likeliest among its candidates.
 
     `blocks` are the columns of each source; in `dropped` of the moments each is
-    set to 0. Conditional logit, by L-BFGS.
+    set to 0. `start` are weights near which these may be expected. Conditional
+    logit, by L-BFGS.
     """
     from scipy.optimize import minimize
 
@@ -74,6 +81,7 @@ def fit_weights(
             gradient + 2 * penalty * weights,
         )
 
-    found = minimize(loss, np.zeros(k), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    begin = np.zeros(k) if start is None else (start * scale).astype(np.float64)
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-7})
     weights: NDArray[np.float32] = (found.x / scale).astype(np.float32)
     return weights
