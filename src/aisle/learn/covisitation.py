@@ -10,7 +10,7 @@ favours the rare over the likely. Measured by benchmarks/covisitation.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -34,7 +34,8 @@ class Counting:
     `reach` is the most places between two events of a pair; a pair at distance
     d counts `d ** -nearness`, `backward` times that for the item that came
     first. `popularity` is the power of the neighbour's count that divides;
-    `shrinkage` pairs are taken off the trust in a small count.
+    `shrinkage` pairs are taken off the trust in a small count. After
+    `half_life_days` a pair counts half (0: always whole).
     """
 
     reach: int
@@ -42,12 +43,19 @@ class Counting:
     backward: float
     popularity: float
     shrinkage: float
+    half_life_days: float = 0.0
 
 
 COUNTING: Final[Mapping[Relation, Counting]] = {
     "viewed": Counting(reach=10, nearness=0.5, backward=0.7, popularity=0.15, shrinkage=0.5),
     "bought": Counting(reach=20, nearness=0.0, backward=1.0, popularity=0.5, shrinkage=1.0),
 }
+
+HALF_LIVES: Final = (0.5, 0.2)
+"""Shares of the log's time that are tried as half-life, against none."""
+
+CHOOSING_CASES: Final = 1500
+LEAST_CHOOSING_CASES: Final = 300
 
 LATER_ORDER: Final = 0.3
 """What a pair from two orders of one shopper counts against one order."""
@@ -141,10 +149,11 @@ def count_relation(
     lines: Lines, n_ords: int, counting: Counting, *, within_days: float = 30.0, top_k: int = NEIGHBOURS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Neighbours of each ord as CSR: indptr int64[n_ords + 1], indices int32[m], weights float32[m], best first."""
-    pairs = _count_pairs(lines, n_ords, counting, int(within_days * DAY_MS))
-    keys, counts = pairs
+    keys, counts = _count_pairs(lines, n_ords, counting, int(within_days * DAY_MS))
     a, b = (keys // n_ords).astype(np.int64), (keys % n_ords).astype(np.int32)
-    support = np.bincount(lines.ords, minlength=n_ords).astype(np.float64)
+    # An old product is not rare because its events have faded: its count must not be less than its pairs say.
+    support = np.bincount(lines.ords, _faded(lines, counting), minlength=n_ords).astype(np.float64)
+    support = np.maximum(support, 1.0)
     trust = counts / (counts + counting.shrinkage)
     weights = (counts * trust / (np.sqrt(support[a]) * support[b] ** counting.popularity)).astype(np.float32)
     # Two stable sorts beat one lexsort here: the keys come sorted by a already.
@@ -155,6 +164,15 @@ def count_relation(
     order = order[place < top_k]
     indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(starts), top_k))]).astype(np.int64)
     return indptr, b[order], weights[order]
+
+
+def _faded(lines: Lines, counting: Counting) -> NDArray[np.float64]:
+    """How much each event counts by its age, against the newest: float64[n]."""
+    if not counting.half_life_days or not len(lines):
+        return np.ones(len(lines))
+    days = (lines.time_ms.max() - lines.time_ms) / DAY_MS
+    faded: NDArray[np.float64] = np.exp2(-days / counting.half_life_days)
+    return faded
 
 
 def _count_pairs(lines: Lines, n_ords: int, counting: Counting, within_ms: int) -> tuple[np.ndarray, np.ndarray]:
@@ -175,6 +193,7 @@ def _count_pairs(lines: Lines, n_ords: int, counting: Counting, within_ms: int) 
         weights.clear()
         size = 0
 
+    faded = _faded(lines, counting)
     for distance in range(1, min(counting.reach, len(lines) - 1) + 1):
         first, second = slice(None, -distance), slice(distance, None)
         near = (lines.context[first] == lines.context[second]) & (lines.ords[first] != lines.ords[second])
@@ -184,7 +203,7 @@ def _count_pairs(lines: Lines, n_ords: int, counting: Counting, within_ms: int) 
             continue
         a, b = lines.ords[at].astype(np.int64), lines.ords[at + distance].astype(np.int64)
         same = lines.basket[at] == lines.basket[at + distance]
-        weight = np.where(same, 1.0, LATER_ORDER) * distance**-counting.nearness
+        weight = np.where(same, 1.0, LATER_ORDER) * distance**-counting.nearness * faded[at + distance]
         keys += [a * n_ords + b, b * n_ords + a]
         weights += [weight, weight * np.where(same, counting.backward, 1.0)]
         size += 2 * len(at)
@@ -207,16 +226,37 @@ def train_covisitation(
 ) -> Arrays:
     """Arrays `viewed_indptr`, `viewed_indices`, `viewed_weights` and the same of `bought`.
 
+    Beside them `viewed_support` float32[n], the events of each ord, and
+    `viewed_until_ms` int64[1], the newest event: from there on `Fresh` counts.
     Ords are never given twice, so the arrays stay true as the catalogue grows.
     """
     lines = read_lines(events, ord_of, session_gap_minutes=session_gap_minutes)
     arrays: Arrays = {}
-    for relation, counting in COUNTING.items():
+    for relation, usual in COUNTING.items():
         of_one = lines[relation]
         n_ords = int(of_one.ords.max()) + 1 if len(of_one) else 0
+        counting = choose_half_life(of_one, usual)
         found = count_relation(of_one, n_ords, counting, within_days=within_days)
         arrays |= dict(zip((f"{relation}_{part}" for part in ("indptr", "indices", "weights")), found, strict=True))
+        # What later events are counted with beside these lists.
+        arrays[f"{relation}_support"] = np.bincount(of_one.ords, minlength=n_ords).astype(np.float32)
+        arrays[f"{relation}_until_ms"] = np.array([of_one.time_ms.max(initial=-1)], np.int64)
     return arrays
+
+
+def choose_half_life(lines: Lines, counting: Counting) -> Counting:
+    """With the half-life under which the newest baskets are foretold best; none when there are few."""
+    best = counting
+    found = hold_out(lines, best, max_cases=CHOOSING_CASES)
+    if found["cases"] < LEAST_CHOOSING_CASES:
+        return best
+    days = float(lines.time_ms.max() - lines.time_ms.min()) / DAY_MS
+    for share in HALF_LIVES:
+        tried = replace(counting, half_life_days=share * days)
+        rate = hold_out(lines, tried, max_cases=CHOOSING_CASES)
+        if rate["hit_rate"] > found["hit_rate"] + 1 / found["cases"]:
+            best, found = tried, rate
+    return best
 
 
 # --------------------------------------------------------------- evaluation
@@ -239,11 +279,23 @@ def evaluate_covisitation(
     """
     lines = read_lines(events, ord_of, session_gap_minutes=session_gap_minutes)
     metrics: dict[str, float] = {}
-    for relation, counting in COUNTING.items():
+    for relation, usual in COUNTING.items():
+        past, _ = _split(lines[relation], held_out)
+        counting = choose_half_life(past, usual)  # by what was before the held-out part: it must not choose
         metrics |= {
             f"{relation}_{k}": v for k, v in hold_out(lines[relation], counting, held_out, top_k, max_cases).items()
         }
     return metrics
+
+
+def _split(lines: Lines, held_out: float) -> tuple[Lines, Lines]:
+    """Without the newest share of the baskets, and those."""
+    if not len(lines):
+        return lines, lines
+    baskets, starts = np.unique(lines.basket, return_index=True)
+    cut = np.quantile(lines.time_ms[starts], 1 - held_out)
+    newest = np.isin(lines.basket, baskets[lines.time_ms[starts] > cut])
+    return lines.take(~newest), lines.take(newest)
 
 
 def hold_out(
@@ -253,10 +305,7 @@ def hold_out(
     nothing = {"cases": 0.0, "hit_rate": 0.0, "popularity": 0.0, "gain_low": 0.0}
     if len(lines) < 20:
         return nothing
-    baskets, starts = np.unique(lines.basket, return_index=True)
-    cut = np.quantile(lines.time_ms[starts], 1 - held_out)
-    newest = np.isin(lines.basket, baskets[lines.time_ms[starts] > cut])
-    past, tests = lines.take(~newest), lines.take(newest)
+    past, tests = _split(lines, held_out)
     if not len(past) or not len(tests):
         return nothing
     n_ords = int(lines.ords.max()) + 1

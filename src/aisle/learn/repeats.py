@@ -214,7 +214,7 @@ def fit_repeats(
     new = _take(rows, rows.case >= n_past)
     metrics = _measured(early, new, n_past, len(at))
     final = _fitted(rows, len(at), n_ords, category, timed, reloads)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "weights": final.weights,
         "item_rates": final.item_rates,
         "category_rates": final.category_rates,

@@ -79,6 +79,14 @@ class Proposals(NamedTuple):
     because: Ords
 
 
+class Pairs(NamedTuple):
+    """Products in sessions with given ones, a row each time: place in the given, and steps after them (or before)."""
+
+    ords: Ords
+    seed: NDArray[np.int32]
+    distance: NDArray[np.int64]
+
+
 class SessionIndex:
     """Sessions and, for each product, which of them have it. One thread adds, any number of threads ask.
 
@@ -90,6 +98,7 @@ class SessionIndex:
         self._starts = np.empty(0, np.int64)  # of each session in steps
         self._sizes = np.empty(0, np.int32)
         self._owner = np.empty(0, np.int64)
+        self._ended = np.empty(0, np.int64)  # ms; not always ascending: a session that goes on keeps its row
         self.n_rows = 0
         self.n_steps = 0
         self._counts = np.zeros(max(1, n_ords), np.float32)
@@ -111,17 +120,25 @@ class SessionIndex:
             ended = np.zeros(len(ended), np.int64)  # times that are places in a list tell nothing of its age
         order = np.argsort(ended, kind="stable")
         sizes = np.diff(starts)[order]
-        return cls.of_lists(past.ords[spread(starts[:-1][order], sizes)], sizes, past.visitor[starts[:-1]][order])
+        return cls.of_lists(
+            past.ords[spread(starts[:-1][order], sizes)], sizes, past.visitor[starts[:-1]][order], ended[order]
+        )
 
     @classmethod
-    def of_lists(cls, steps: Ords, sizes: NDArray[np.int64], owner: NDArray[np.int64] | NDArray[np.int32]) -> Self:
-        """From sessions one after the other, oldest first: steps int32[sum of sizes]; `owner` int[n], the visitors."""
+    def of_lists(
+        cls,
+        steps: Ords,
+        sizes: NDArray[np.int64],
+        owner: NDArray[np.int64] | NDArray[np.int32],
+        ended_ms: NDArray[np.int64],
+    ) -> Self:
+        """From sessions one after the other, oldest first: steps int32[sum of sizes]; of each its visitor and end."""
         index = cls(int(steps.max()) + 1 if len(steps) else 0)
         kept = np.minimum(sizes, LONGEST)
         index._steps = steps[spread(np.cumsum(sizes) - kept, kept)].astype(np.int32)
         index._starts = np.cumsum(kept) - kept
         index._sizes = kept.astype(np.int32)
-        index._owner = owner.astype(np.int64)
+        index._owner, index._ended = owner.astype(np.int64), ended_ms.astype(np.int64)
         index.n_rows, index.n_steps = len(kept), len(index._steps)
         rows = np.repeat(np.arange(len(kept)), kept)
         # The last occurrence of a product in each session: the first when read backwards.
@@ -141,26 +158,27 @@ class SessionIndex:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays."""
-        arrays = (self._steps, self._starts, self._sizes, self._owner, self._counts, *self._sorted)
+        arrays = (self._steps, self._starts, self._sizes, self._owner, self._ended, self._counts, *self._sorted)
         return sum(array.nbytes for array in arrays)
 
     # ---------------------------------------------------------------- adding
 
-    def begin(self, owner: int, ord_: int) -> int:
+    def begin(self, owner: int, ord_: int, time_ms: int = 0) -> int:
         """A new session of one step; returns its row."""
         row, at = self.n_rows, self.n_steps
         if row == len(self._starts):
             self._starts, self._sizes = _grown(self._starts, row + 1), _grown(self._sizes, row + 1)
-            self._owner = _grown(self._owner, row + 1)
+            self._owner, self._ended = _grown(self._owner, row + 1), _grown(self._ended, row + 1)
         if at == len(self._steps):
             self._steps = _grown(self._steps, at + 1)
         self._steps[at] = ord_
         self._starts[row], self._sizes[row], self._owner[row] = at, 1, owner
+        self._ended[row] = time_ms
         self.n_rows, self.n_steps = row + 1, at + 1
         self._post(ord_, row, 0)
         return row
 
-    def extend(self, row: int, ord_: int) -> bool:
+    def extend(self, row: int, ord_: int, time_ms: int = 0) -> bool:
         """A further step of a session; False when it is as long as sessions are kept."""
         start, size = int(self._starts[row]), int(self._sizes[row])
         if size == LONGEST:
@@ -179,6 +197,7 @@ class SessionIndex:
             self._starts[row] = at
             self.n_steps = at + size + 1
         self._sizes[row] = size + 1
+        self._ended[row] = max(time_ms, int(self._ended[row]))
         if seen:
             self._move(ord_, row, size)
         else:
@@ -268,6 +287,20 @@ class SessionIndex:
         if how.own != 1:
             parts[np.isin(ords, steps)] *= how.own
         return Proposals(ords, parts.astype(np.float32), np.repeat(seeds[which[shared]], sizes))
+
+    def pairs_since(self, seeds: Ords, since_ms: int, reach: int) -> Pairs:
+        """What stands at most `reach` steps from the last occurrence of each seed, in sessions that ended later."""
+        inside = np.flatnonzero((seeds >= 0) & (seeds < len(self._counts))).astype(np.int32)
+        rows, places, which = self._postings(seeds[inside])
+        new = self._ended[rows] > since_ms
+        rows, places, seed = rows[new], places[new].astype(np.int64), inside[which[new]]
+        first: NDArray[np.int64] = np.maximum(places - reach, 0).astype(np.int64)
+        sizes = np.minimum(places + reach + 1, self._sizes[rows]) - first
+        ords = self._steps[spread(self._starts[rows] + first, sizes)]
+        seed = np.repeat(seed, sizes)
+        distance = spread(first - places, sizes)
+        other = ords != seeds[seed]
+        return Pairs(ords[other], seed[other], distance[other])
 
     def _postings(self, seeds: Ords) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64]]:
         """Sessions with any of the seeds, where in them it is last, and which seed it is; seeds in their order."""

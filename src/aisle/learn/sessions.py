@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -58,7 +58,7 @@ class _Open(NamedTuple):
 class _Made(NamedTuple):
     """An index and, of each visitor (int64[n], ascending), the newest session as it was then."""
 
-    index: SessionIndex
+    over: SessionIndex
     visitors: NDArray[np.int64]
     newest: NDArray[np.int64]
     sessions: NDArray[np.int64]
@@ -71,16 +71,24 @@ class RecentSessions:
 
     One thread folds, any number ask for the `index`. A visitor is a hash of
     their id. 35 bytes a step in the state and about 20 in the index.
-    `whole_histories` takes all steps of a visitor for one session.
+    `whole_histories` takes all steps of a visitor for one session; only events
+    of these `names` are steps.
     """
 
     def __init__(
-        self, limit: int, ord_of: Callable[[str], int], *, gap_minutes: float = 30.0, whole_histories: bool = False
+        self,
+        limit: int,
+        ord_of: Callable[[str], int],
+        *,
+        gap_minutes: float = 30.0,
+        whole_histories: bool = False,
+        names: Collection[str] = STRENGTHS,
     ) -> None:
         self._limit = limit
         self._gap_ms = int(gap_minutes * 60_000)
         self._ord_of = ord_of
         self._whole = whole_histories
+        self._names = frozenset(names)
         self._lock = threading.Lock()  # short: what comes in
         self._making = threading.RLock()  # long: the state and the index are put in order
         self._items: list[str] = []
@@ -107,7 +115,7 @@ class RecentSessions:
 
     def fold(self, seq: int, event: Event) -> None:
         """Take an event in. Impressions are no steps."""
-        strength = STRENGTHS.get(event.name, 0.0)
+        strength = STRENGTHS.get(event.name, 0.0) if event.name in self._names else 0.0
         self._seq = max(self._seq, seq)
         if not strength or not event.visitor_id or not event.items:
             return
@@ -163,7 +171,7 @@ class RecentSessions:
                     self._absorb(made)
             finally:
                 self._making.release()
-        return made.index
+        return made.over
 
     def refresh(self) -> bool:
         """Make the index anew where what came cannot be added to it; for a thread that nobody waits for."""
@@ -209,7 +217,9 @@ class RecentSessions:
         order = np.argsort(time_ms[lasts], kind="stable")
         sizes = (ends - starts)[order]
         at = np.repeat(starts[order] - (np.cumsum(sizes) - sizes), sizes) + np.arange(len(found[kept]))
-        index = SessionIndex.of_lists(found[kept][at], sizes, visitor[lasts][order])
+        index = SessionIndex.of_lists(
+            found[kept][at].astype(np.int32), sizes, visitor[lasts][order], time_ms[lasts][order]
+        )
         row_of = np.empty(len(order), np.int64)
         row_of[order] = np.arange(len(order))
         newest = np.ones(len(lasts), bool)
@@ -233,10 +243,10 @@ class RecentSessions:
             if before is not None and time_ms < before.time_ms - self._gap_ms:
                 self._due = True  # of an earlier session: its place is found when the index is made anew
                 continue
-            row = self._add(made.index, before, visitor, session, time_ms, ord_, strength)
+            row = self._add(made.over, before, visitor, session, time_ms, ord_, strength)
             latest = max(time_ms, before.time_ms) if before is not None else time_ms
             made.opened[visitor] = _Open(row, session, latest, ord_, strength)
-        if made.index.n_steps > (1 + GROWTH) * self._n_made + 4 * MOST_FRESH:
+        if made.over.n_steps > (1 + GROWTH) * self._n_made + 4 * MOST_FRESH:
             self._due = True
 
     def _add(
@@ -251,15 +261,15 @@ class RecentSessions:
     ) -> int:
         """The row of the session that the step is in now."""
         if before is None:
-            return index.begin(visitor, ord_)
+            return index.begin(visitor, ord_, time_ms)
         goes_on = self._whole or (
             session == before.session and (session != 0 or time_ms - before.time_ms <= self._gap_ms)
         )
         if goes_on and ord_ == before.ord and strength != before.strength:
             return before.row  # a click, the page it opens, the cart: one step
-        if goes_on and index.extend(before.row, ord_):
+        if goes_on and index.extend(before.row, ord_, time_ms):
             return before.row
-        return index.begin(visitor, ord_)
+        return index.begin(visitor, ord_, time_ms)
 
     # ------------------------------------------------------------- snapshots
 

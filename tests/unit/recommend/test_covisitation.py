@@ -1,9 +1,25 @@
 """Co-visitation finds what goes together and is not drowned by what is popular."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from aisle.learn.covisitation import earning, earns_its_place, evaluate_covisitation, train_covisitation
+from aisle.learn.covisitation import (
+    COUNTING,
+    choose_half_life,
+    count_relation,
+    earning,
+    earns_its_place,
+    evaluate_covisitation,
+    hold_out,
+    read_lines,
+    train_covisitation,
+)
+from aisle.learn.fresh_pairs import FreshPairs
+from aisle.learn.sessions import RecentSessions
+from aisle.retrieve.together import Together
+from aisle.testing.recommender import RecommenderContract, new_shopper
 from aisle.types import Event, EventItem, LoggedEvent
 
 MINUTE, DAY = 60_000, 86_400_000
@@ -28,7 +44,8 @@ def neighbours(arrays, relation, ord_):
 
 def test_an_empty_log_trains_an_empty_model():
     arrays = train_covisitation([], ord_of)
-    assert sorted(arrays) == [f"{r}_{p}" for r in ("bought", "viewed") for p in ("indices", "indptr", "weights")]
+    parts = ("indices", "indptr", "support", "until_ms", "weights")
+    assert sorted(arrays) == [f"{r}_{p}" for r in ("bought", "viewed") for p in parts]
     assert arrays["viewed_indptr"].tolist() == [0]
     assert not earns_its_place(evaluate_covisitation([], ord_of))
 
@@ -100,5 +117,58 @@ def test_pairs_beat_popularity_on_held_out_sessions():
     assert metrics["viewed_gain_low"] > 0
     assert metrics["bought_cases"] == 0
     kept = earning(train_covisitation(log(*rows), ord_of), metrics)
-    assert sorted(kept) == ["viewed_indices", "viewed_indptr", "viewed_weights"]
+    assert {name.split("_")[0] for name in kept} == {"viewed"}
     assert earns_its_place(metrics)
+
+
+def test_in_a_shop_that_changes_old_pairs_fade():
+    # Product n went with n + 100 for the first half of the time and goes with n + 200 since.
+    rng = np.random.default_rng(0)
+    rows = []
+    for n in range(8000):
+        item = int(rng.integers(60))
+        other = item + (100 if n < 4000 else 200) if rng.random() < 0.4 else int(rng.integers(300, 340))
+        rows += [("view_item", f"v{n}", [f"i{i}"], n * MINUTE * 60 + at, f"s{n}") for at, i in enumerate((item, other))]
+    lines = read_lines(log(*rows), ord_of)["viewed"]
+    chosen = choose_half_life(lines, COUNTING["viewed"])
+    rates = [hold_out(lines, counting, top_k=1)["hit_rate"] for counting in (chosen, COUNTING["viewed"])]
+    assert rates[0] >= rates[1]
+    faded = replace(COUNTING["viewed"], half_life_days=20)
+    indptr, indices, _ = count_relation(lines, 340, faded)
+    assert sum(indices[indptr[n]] == n + 200 for n in range(60)) > 55
+
+
+class TestTogetherWithWhatCameSince(RecommenderContract):
+    """Lists made of a, then b's session: 1 goes with 2, and since a moment ago with 3 and 70."""
+
+    @pytest.fixture
+    def recommender(self):
+        return self.source(since=[("b", "i1", 60), ("b", "i3", 61), ("b", "i70", 62)])
+
+    @staticmethod
+    def source(since):
+        before = [("view_item", "a", [f"i{n}"], 1000 + n) for n in (1, 2)] * 3
+        arrays = train_covisitation(log(*before), ord_of)
+        fold = RecentSessions(1000, ord_of)
+        for logged in log(*before):
+            fold.fold(logged.seq, logged.event)
+        fold.index()
+        for n, (visitor, item, second) in enumerate(since, 100):
+            fold.fold(n, Event("view_item", visitor, (EventItem(item),), second * 1000, f"e{n}"))
+        return Together.of("viewed", arrays, FreshPairs.of("viewed", arrays, fold.index))
+
+    @pytest.fixture
+    def known(self):
+        return np.array([1, 70], np.int32)
+
+    def test_the_next_answer_reflects_what_others_just_did(self, recommender):
+        seeds = np.array([1], np.int32)
+        before = self.source(since=[]).recommend(new_shopper(), seeds, 9)
+        after = recommender.recommend(new_shopper(), seeds, 9)
+        assert before.ords.tolist() == [2]
+        assert sorted(after.ords.tolist()) == [2, 3, 70]
+
+    def test_a_product_that_the_lists_do_not_know_has_neighbours_at_once(self, recommender):
+        found = recommender.recommend(new_shopper(), np.array([70], np.int32), 9)
+        assert sorted(found.ords.tolist()) == [1, 3]
+        assert found.because.tolist() == [70, 70]
