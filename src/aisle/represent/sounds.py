@@ -28,10 +28,10 @@ def read_sound(file: Path) -> tuple[NDArray[np.float32], int]:
         raise ValueError("no such file") from None
     except (OSError, EOFError, wave.Error) as error:
         raise ValueError(f"not a WAV recording that can be read: {error}") from None
-    kind = {1: np.dtype("u1"), 2: np.dtype("<i2"), 4: np.dtype("<i4")}.get(width)
+    kind = {1: "u1", 2: "<i2", 4: "<i4"}.get(width)
     if kind is None or rate < 1 or channels < 1:
         raise ValueError(f"{8 * width} bits a sample are not supported: use 16-bit PCM")
-    whole = np.frombuffer(data[: len(data) // (width * channels) * width * channels], kind).astype(np.float32)
+    whole = np.frombuffer(data[: len(data) // (width * channels) * width * channels], np.dtype(kind)).astype(np.float32)
     whole = (whole - 128) / 128 if width == 1 else whole / float(2 ** (8 * width - 1))
     mono: NDArray[np.float32] = whole.reshape(-1, channels).mean(axis=1).astype(np.float32)
     return mono, rate
