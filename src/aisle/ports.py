@@ -36,8 +36,6 @@ from aisle.types import (
     Vectors,
 )
 
-# ------------------------------------------------------------------- stores
-
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -227,12 +225,8 @@ class KeyStore(Protocol):
         """Mark revoked; False when there is no such key or it already was."""
 
 
-# ----------------------------------------------------------------- encoders
-
-
-@runtime_checkable
-class TextEncoder(Protocol):
-    """Texts to unit vectors."""
+class Encoder(Protocol):
+    """Anything to unit vectors."""
 
     @property
     def name(self) -> str:
@@ -240,6 +234,11 @@ class TextEncoder(Protocol):
 
     @property
     def dim(self) -> int: ...
+
+
+@runtime_checkable
+class TextEncoder(Encoder, Protocol):
+    """Texts to unit vectors."""
 
     def covers(self, language: str) -> bool:
         """Whether the encoder was trained on that language (ISO 639-1)."""
@@ -249,36 +248,19 @@ class TextEncoder(Protocol):
 
 
 @runtime_checkable
-class ImageEncoder(Protocol):
+class ImageEncoder(Encoder, Protocol):
     """Pictures to unit vectors."""
-
-    @property
-    def name(self) -> str:
-        """Model and weights' hash: two encoders of one name give the same vectors."""
-
-    @property
-    def dim(self) -> int: ...
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
         """float32[n, dim], rows of length 1, of RGB pictures uint8[height, width, 3] of any sizes."""
 
 
 @runtime_checkable
-class AudioEncoder(Protocol):
+class AudioEncoder(Encoder, Protocol):
     """Recordings to unit vectors."""
-
-    @property
-    def name(self) -> str:
-        """Model and weights' hash: two encoders of one name give the same vectors."""
-
-    @property
-    def dim(self) -> int: ...
 
     def encode(self, waveforms: Sequence[NDArray[np.float32]], rate: int) -> Vectors:
         """float32[n, dim], rows of length 1, of mono waveforms float32[samples] in [-1, 1], `rate` samples a second."""
-
-
-# ------------------------------------------------------------------ indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,9 +353,6 @@ class DenseIndex(Protocol):
         """Read a snapshot, returning its seq. Raises ModelDamaged when it cannot be trusted."""
 
 
-# ------------------------------------------------------------ recommenders
-
-
 @dataclass(frozen=True, slots=True)
 class Shopper:
     """What is known of a visitor now: a read-only view of a fold over the log.
@@ -384,9 +363,8 @@ class Shopper:
     `sequence` int32[k] are the steps in the order they were taken, oldest first
     and repeats kept, at the times `sequence_ms` int64[k] with the `strengths`
     float32[k]: what a sequence model reads; its last `n_session` steps are the
-    session going on. `follows` are brands and categories followed, as
-    (`brand` or `product_type`, name), the newest first; `set_aside` are the
-    disliked ones that were turned away in the session going on.
+    session going on. `follows` are followed names, each with what it names
+    (`brand`, `product_type`), newest first; `set_aside` was disliked just now.
     """
 
     visitor_id: str
