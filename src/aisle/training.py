@@ -26,7 +26,7 @@ from aisle.learn.photos import PHOTOS
 from aisle.learn.workbench import Workbench
 from aisle.models_in_use import COMBINATION, KeepsUp, stored
 from aisle.ports import Recommender
-from aisle.shelf import PLAIN, SHELF, Model, Task, sources_of
+from aisle.shelf import COVISITATION, PLAIN, SHELF, Model, Task, sources_of
 from aisle.types import Candidates, ModelVersion, now_ms
 
 if TYPE_CHECKING:
@@ -307,7 +307,7 @@ class _Training:
         if entry.model.earns is not None:
             entry.earned = entry.model.earns(metrics)
         if not entry.earned and not entry.note:
-            entry.note = self._why_not(metrics)
+            entry.note = self._why_not(entry.model, metrics)
         params = {**fitted.params, "seq": self._known.last_seq}
         version = store.create(name, fitted.arrays, files=fitted.files, params=params, metrics=metrics, note=entry.note)
         try:
@@ -339,9 +339,11 @@ class _Training:
         finally:
             self._shares.pop((entry.model.name, _ALL), None)
 
-    def _why_not(self, metrics: Mapping[str, float]) -> str:
+    def _why_not(self, model: Model, metrics: Mapping[str, float]) -> str:
         if not len(self._known.cases) and not any(value for key, value in metrics.items() if key.endswith("_cases")):
             return "not promoted: too few events to measure it"
+        if model.earns is not None and model.name != COVISITATION:
+            return "not promoted: by its own measure it is of no use here"
         return "not promoted: it does not beat popularity on held-out traffic by more than chance"
 
     def _try(self, entry: _Entry, version: str) -> None:
