@@ -24,6 +24,9 @@ LONGEST: Final = 100
 POSTINGS: Final = 1500
 """Newest sessions of a product that are looked at."""
 
+RECENT_POSTINGS: Final = 50
+"""The same where only what happened lately is asked for: beyond, another one changes little."""
+
 NOBODY: Final = -1
 """Owner of no session."""
 
@@ -289,9 +292,12 @@ class SessionIndex:
         return Proposals(ords, parts.astype(np.float32), np.repeat(seeds[which[shared]], sizes))
 
     def pairs_since(self, seeds: Ords, since_ms: int, reach: int) -> Pairs:
-        """What stands at most `reach` steps from the last occurrence of each seed, in sessions that ended later."""
+        """What stands at most `reach` steps from the last occurrence of each seed, in sessions that ended later.
+
+        The newest `RECENT_POSTINGS` sessions of each seed are looked at.
+        """
         inside = np.flatnonzero((seeds >= 0) & (seeds < len(self._counts))).astype(np.int32)
-        rows, places, which = self._postings(seeds[inside])
+        rows, places, which = self._postings(seeds[inside], RECENT_POSTINGS)
         new = self._ended[rows] > since_ms
         rows, places, seed = rows[new], places[new].astype(np.int64), inside[which[new]]
         first: NDArray[np.int64] = np.maximum(places - reach, 0).astype(np.int64)
@@ -302,11 +308,13 @@ class SessionIndex:
         other = ords != seeds[seed]
         return Pairs(ords[other], seed[other], distance[other])
 
-    def _postings(self, seeds: Ords) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64]]:
+    def _postings(
+        self, seeds: Ords, most: int = POSTINGS
+    ) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64]]:
         """Sessions with any of the seeds, where in them it is last, and which seed it is; seeds in their order."""
         indptr, all_rows, all_places = self._sorted
         ends = indptr[seeds + 1]
-        starts = np.maximum(indptr[seeds], ends - POSTINGS)
+        starts = np.maximum(indptr[seeds], ends - most)
         at = spread(starts, ends - starts)
         rows, places, which = all_rows[at], all_places[at], np.repeat(np.arange(len(seeds)), ends - starts)
         waiting = self._loose
