@@ -247,13 +247,12 @@ class _Training:
             for entry in fitted:
                 entry.earned = entry.earned or (entry.model.earns is None and bool(adding & set(entry.proposals)))
             serving = {source for entry in fitted if self._serves(entry) for source in entry.proposals}
-            chosen = {source: found for source, found in proposals.items() if source in serving or source in PLAIN}
+            needed = [s for s in everything.combination.sources if s in serving or s in PLAIN]
             self._progress("combining the sources", 1, 2)
             self._combined = everything
-            if len(chosen) < len(proposals):
-                again = combine(
-                    chosen, cases, log_counts(self._known.past), shares=False, seed=self._settings.train.seed
-                )
+            if len(needed) < len(everything.combination.sources):
+                chosen = {source: proposals[source] for source in needed}
+                again = combine(chosen, cases, counts, shares=False, seed=seed) if chosen else None
                 self._combined = replace(again, shares=everything.shares) if again is not None else None
             self._progress("combining the sources", 2, 2)
         except Exception:
