@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from aisle.settings import Settings
 from aisle.shop import Shop
@@ -179,6 +179,7 @@ def window(browser: Browser, live: Live, *, phone: bool = False) -> Iterator[Win
     size = {"width": 390, "height": 844} if phone else {"width": 1280, "height": 860}
     context = browser.new_context(viewport=size, has_touch=phone, is_mobile=phone)  # type: ignore[arg-type]
     context.set_default_timeout(15_000)
+    expect.set_options(timeout=15_000)  # a machine may be busy with much else
     page = context.new_page()
     one = Window(page, live)
     page.on("pageerror", lambda error: one.errors.append(str(error)))
