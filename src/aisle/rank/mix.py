@@ -267,7 +267,10 @@ def _explain(
         tuple(names[row] for row in column if shares[row, place] > TELLING * scores[place])
         for place, column in enumerate(order.T.tolist())
     )
-    leading = because[order[0], np.arange(len(ords))]
+    # What led here, as the first source says that tells and knows it: a model of taste knows no single product.
+    led = np.take_along_axis(because, order, 0)
+    tells = (led >= 0) & (np.take_along_axis(shares, order, 0) > TELLING * scores)
+    leading = np.where(tells.any(axis=0), led[tells.argmax(axis=0), np.arange(len(ords))], -1).astype(np.int32)
     bought, cart = set(shopper.purchased.tolist()), set(in_cart.tolist())
     recent = set(shopper.recent.tolist())
     relations: tuple[Relation, ...] = tuple(

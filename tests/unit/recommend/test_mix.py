@@ -112,3 +112,12 @@ def test_an_add_on_is_cheap_beside_the_cart_and_of_another_kind(facts):
     found = mixed(facts, [(even, 1.0)], seeds=[0], surface="cart")
     assert found.ords.tolist() == [1, 2, 3, 5]  # 36 is of the seed's category
     assert mixed(facts, [(source("a", 4, 8), 1.0)], seeds=[0], surface="cart").ords.tolist() == [4, 8]
+
+
+def test_what_led_to_a_product_is_named_though_the_loudest_source_knows_no_single_one(facts):
+    taste = source("taste", 1, 2, 3)
+    clicked = source("for_you", 1, 2, because=[20, 21])
+    faint = source("similar", 3, because=[22])
+    found = mixed(facts, [(taste, 3.0), (clicked, 1.0), (faint, 1e-3)], who=shopper([20]), surface="similar")
+    assert dict(zip(found.ords.tolist(), found.because.tolist(), strict=True)) == {1: 20, 2: 21, 3: -1}
+    assert found.sources[0] == ("taste", "for_you")
