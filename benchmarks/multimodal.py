@@ -264,15 +264,17 @@ def main() -> None:
         if not (args.data / name).exists():
             sys.exit(f"{args.data / name} is not there: name the folder with --data or AISLE_DATA")
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="aisle-multimodal-") as temporary:
-        with opened(Path(temporary) / "shop", args.data, args.image_model) as shop:
-            groups = [g for g in shop._parts.stores.catalog.changed(0, 10**6) if g.products]
-            result = {
-                "products": len(groups),
-                "attributes": attributes(shop, groups, args.folds, args.seed, Path(temporary)),
-                "links": links(shop, groups, args.data / "links.csv", args.seed, Path(temporary) / "own"),
-                "image_model": args.image_model or "the shop's own network",
-            }
+    with (
+        tempfile.TemporaryDirectory(prefix="aisle-multimodal-") as temporary,
+        opened(Path(temporary) / "shop", args.data, args.image_model) as shop,
+    ):
+        groups = [g for g in shop._parts.stores.catalog.changed(0, 10**6) if g.products]
+        result = {
+            "products": len(groups),
+            "attributes": attributes(shop, groups, args.folds, args.seed, Path(temporary)),
+            "links": links(shop, groups, args.data / "links.csv", args.seed, Path(temporary) / "own"),
+            "image_model": args.image_model or "the shop's own network",
+        }
     result["seconds"] = round(time.perf_counter() - started, 1)
     for part in ("attributes", "links"):
         for name, values in result[part].items():

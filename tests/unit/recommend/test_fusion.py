@@ -55,7 +55,7 @@ def past():
 
 @pytest.fixture(scope="module", params=WAYS)
 def fitted(request, past, items):
-    found = fit_fusion(past, items, ways=(request.param,), minutes=0.1)
+    found = fit_fusion(past, items, ways=(request.param,), minutes=5)
     assert found is not None
     return found
 
@@ -133,7 +133,7 @@ def test_a_catalogue_without_text_encoder_and_photos_will_do(past, items):
         N, ancestors=items.ancestors, categories=items.categories, attributes=items.attributes,
         attribute_names=items.attribute_names,
     )  # fmt: skip
-    found = fit_fusion(past, words_only, ways=("concatenation", "joint"), minutes=0.05)
+    found = fit_fusion(past, words_only, ways=("concatenation", "joint"), minutes=5)
     assert found is not None
     assert found.metrics["cold"] > 0.6
 

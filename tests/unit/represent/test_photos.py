@@ -75,7 +75,7 @@ def learned(shop, tmp_path_factory):
     media, groups = shop
     place = tmp_path_factory.mktemp("models")
     photos = new_photos(media, place)
-    version = photos.learn(groups, work=tmp_path_factory.mktemp("work"), minutes=0.6)
+    version = photos.learn(groups, work=tmp_path_factory.mktemp("work"), minutes=10)
     return photos, version, place
 
 
