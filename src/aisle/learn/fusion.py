@@ -359,10 +359,12 @@ def _learned(
     optimiser = torch.optim.AdamW([*network.parameters(), scale], lr=RATE, weight_decay=1e-4)
     tensors = {str(m): torch.from_numpy(np.ascontiguousarray(blocks[m], np.float32)) for m in MODALITIES if m in blocks}
     log_share = torch.from_numpy(pairs.log_share(len(next(iter(blocks.values())))))
+    # A small shop still takes some steps an epoch.
+    size = min(BATCH, max(32, len(pairs) // 16))
     best, best_epoch, until = (0.0, 0.0), 1, time.monotonic() + 60 * minutes
     for epoch in range(1, epochs + 1):
         network.train()
-        for left, right in pairs.batches(rng, BATCH):
+        for left, right in pairs.batches(rng, size):
             one, other = (network(_hidden(tensors, rows, rng)) for rows in (left, right))
             loss = _contrast(one, other, torch.from_numpy(left), torch.from_numpy(right), log_share, scale)
             if not torch.isfinite(loss):
