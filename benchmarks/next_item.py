@@ -35,8 +35,9 @@ from aisle.settings import Settings
 from aisle.shelf import SHELF, Model, Surroundings, Task
 from aisle.types import Candidates, Event, EventItem, LoggedEvent
 
-MODELS = ("covisitation", "neighbours", "repeats", "factors", "graph", "sequence")
-"""Those that learn from sequences alone; `graph` when there are attributes."""
+MODELS = ("covisitation", "neighbours", "repeats", "sequence")
+"""Those that learn from sequences alone and are needed; `--models` names others too. `factors` and `graph` (which
+needs attributes) were tried on every file and added nothing to these."""
 MOST_CASES = 5000
 LEFT_OUT = -1
 NO_SEEDS = np.empty(0, np.int32)
@@ -183,11 +184,10 @@ def log_popularity(past: Interactions, n: int) -> np.ndarray:
 
 
 def as_events(past: Interactions) -> Iterator[LoggedEvent]:
-    """The sequences as a log of page views."""
-    columns = zip(past.session.tolist(), past.ords.tolist(), past.time_ms.tolist(), strict=True)
-    for seq, (session, ord_, time_ms) in enumerate(columns, 1):
+    """The sequences as a log of page views, in the order in which they are listed."""
+    for seq, (session, ord_) in enumerate(zip(past.session.tolist(), past.ords.tolist(), strict=True), 1):
         name = str(session)
-        yield LoggedEvent(seq, Event("view_item", name, (EventItem(str(ord_)),), time_ms + 1, session_id=name))
+        yield LoggedEvent(seq, Event("view_item", name, (EventItem(str(ord_)),), seq, session_id=name))
 
 
 def cases_of(histories: Sequence[np.ndarray], targets: Sequence[int], visitors: Sequence[int]) -> Cases:

@@ -30,9 +30,6 @@ log = logging.getLogger("aisle.learn")
 
 NAME: Final = "sequence"
 MODEL_FILE: Final = "model.onnx"
-MEMBERS_FILE: Final = "members.safetensors"
-"""The members' weights, for going on from them."""
-FINISHING_EPOCHS: Final = 2
 LEAST_STEPS: Final = 500
 """Steps with a step before them; fewer teach a transformer nothing that counting does not know."""
 MOST_OF_ONE: Final = 2000
@@ -83,14 +80,14 @@ def fit_sequence(
     members * dim] when the items have text, `scale` float32[1]; file model.onnx
     maps the vectors of the last steps to a state whose product with an item's
     vector, times `scale`, is its logit. `seconds` bounds the training (0: none).
-    With `before`, a fit on a part of the same log, its members go on over all of
-    it for a few slow epochs instead of beginning anew.
+    With `before`, a fit on a part of the same log, its members are fitted anew on
+    all of it, for as many epochs as were best there.
 
     Raises TrainingFailed when the loss is no longer a number.
     """
     recipe = recipe or SequenceRecipe()
-    if before is not None and MEMBERS_FILE in before.files:
-        return _finish(past, items, before, recipe, work, progress, threads, seed)
+    if before is not None:
+        return _fit_again(past, items, before, recipe, work, progress, seconds, threads, seed)
     if valid is None:
         past, valid = hold_out_last(past, seed=seed)
     n_items = max(len(items), past.n_ords, int(valid.targets.max(initial=-1)) + 1)
@@ -102,48 +99,47 @@ def fit_sequence(
 
     torch.set_num_threads(max(1, threads))
     started = time.monotonic()
-    members: list[SequenceModel] = []
+    runs: list[Run] = []
     metrics: dict[str, float] = {}
     for number, dropout in enumerate(recipe.dropouts):
         share = (seconds - (time.monotonic() - started)) / (len(recipe.dropouts) - number) if seconds else 0.0
-        if seconds and share <= 0 and members:
+        if seconds and share <= 0 and runs:
             break
         run = Run(sequences, items, n_items, valid, recipe, dropout, seed + number, work / f"member-{number}")
         told = f"member {number + 1} of {len(recipe.dropouts)}"
         best = run.train(share, lambda done, of, told=told: progress(told, done, of))  # type: ignore[misc]
         metrics |= {f"member_{number}_mrr@20": best}
-        members.append(run.model)
-    chosen = _choose(members, valid, metrics)
-    dropouts = [recipe.dropouts[number] for number in chosen]
-    return _export([members[number] for number in chosen], dropouts, past, items, n_items, recipe, work, metrics)
+        runs.append(run)
+    chosen = _choose([run.model for run in runs], valid, metrics)
+    return _export([runs[number] for number in chosen], past, items, n_items, recipe, work, metrics)
 
 
-def _finish(
+def _fit_again(
     past: Interactions,
     items: ItemTable,
     before: Fitted,
     recipe: SequenceRecipe,
     work: Path,
     progress: Progress,
+    seconds: float,
     threads: int,
     seed: int,
 ) -> Fitted:
     import torch
-    from safetensors.torch import load_file
 
     torch.set_num_threads(max(1, threads))
-    weights = load_file(before.files[MEMBERS_FILE])
     sequences, n_items = _windows(past, recipe.max_length), max(len(items), past.n_ords)
     nobody = Held([], np.empty(0, np.int32))
-    members = []
-    dropouts = before.params["dropouts"]
-    for number, dropout in enumerate(dropouts):
-        own = {k.removeprefix(f"{number}."): v for k, v in weights.items() if k.startswith(f"{number}.")}
+    runs = []
+    chosen = list(zip(before.params["dropouts"], before.params["epochs"], strict=True))
+    for number, (dropout, epochs) in enumerate(chosen):
         run = Run(sequences, items, n_items, nobody, recipe, dropout, seed + number, work / f"member-{number}")
-        told = f"member {number + 1} of {len(dropouts)}"
-        run.finish(own, FINISHING_EPOCHS, lambda done, of, told=told: progress(told, done, of))  # type: ignore[misc]
-        members.append(run.model)
-    return _export(members, dropouts, past, items, n_items, recipe, work, dict(before.metrics))
+        told = f"member {number + 1} of {len(chosen)}"
+        run.train_for(
+            (epochs[0], epochs[1]), seconds / len(chosen), lambda done, of, told=told: progress(told, done, of)
+        )  # type: ignore[misc]
+        runs.append(run)
+    return _export(runs, past, items, n_items, recipe, work, dict(before.metrics))
 
 
 def _windows(past: Interactions, max_length: int) -> Sequences:
@@ -176,8 +172,7 @@ def _choose(members: list[SequenceModel], valid: Held, metrics: dict[str, float]
 
 
 def _export(
-    members: list[SequenceModel],
-    dropouts: Sequence[float],
+    runs: Sequence[Run],
     past: Interactions,
     items: ItemTable,
     n_items: int,
@@ -186,12 +181,11 @@ def _export(
     metrics: dict[str, float],
 ) -> Fitted:
     import torch
-    from safetensors.torch import save_file
 
     from aisle.models.sequence import NextItem
 
-    history = torch.from_numpy(np.bincount(past.ords, minlength=n_items) > 0)
-    has_history = history[:, None]
+    members = [run.model for run in runs]
+    has_history = torch.from_numpy(np.bincount(past.ords, minlength=n_items) > 0)[:, None]
     with torch.no_grad():
         tables = []
         for member in members:
@@ -207,9 +201,6 @@ def _export(
         weights = [member.text_projection.weight.detach().numpy().T for member in members if member.text_projection]
         arrays["text_projection"] = np.concatenate(weights, 1).astype(np.float32)
     work.mkdir(parents=True, exist_ok=True)
-    state = {f"{number}.{k}": v.contiguous() for number, m in enumerate(members) for k, v in m.state_dict().items()}
-    state |= {f"{number}.history": history.to(torch.uint8) for number in range(len(members))}
-    save_file(state, work / MEMBERS_FILE)
     file = work / MODEL_FILE
     network = NextItem(members).eval()
     example = torch.from_numpy(vectors[:3][None].copy())
@@ -227,12 +218,13 @@ def _export(
         )
     _check(network, file, vectors, recipe)
     params = {
-        "dropouts": list(dropouts),
+        "dropouts": [run.dropout for run in runs],
+        "epochs": [list(run.epochs) for run in runs],
         "dim": recipe.dim,
         "max_length": recipe.max_length,
         "temperature": recipe.temperature,
     }
-    return Fitted(NAME, arrays, {MODEL_FILE: file, MEMBERS_FILE: work / MEMBERS_FILE}, params, metrics)
+    return Fitted(NAME, arrays, {MODEL_FILE: file}, params, metrics)
 
 
 def _check(network: NextItem, file: Path, vectors: Vectors, recipe: SequenceRecipe) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import orjson
@@ -30,7 +30,10 @@ TOP_K: Final = 20
 LONG_LOG: Final = 500_000
 """Steps from which batches are twice as large: there are enough of them."""
 SLOWER: Final = 0.3
-"""Factor on the learning rate once the validation no longer rises, and when going on from fitted weights."""
+"""Factor on the learning rate once the validation no longer rises."""
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Called with how many epochs are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,87 +98,72 @@ class Run:
     seed: int
     work: Path
     model: SequenceModel = field(init=False)
+    epochs: tuple[int, int] = (0, 0)
 
-    def train(self, seconds: float, tell: Callable[[int, int], None]) -> float:
-        """Until it no longer gets better; returns the best validation MRR@20. The model ends with its best weights."""
-        import torch
+    def train(self, seconds: float, tell: Tell) -> float:
+        """Until it no longer gets better; returns the best validation MRR@20. The model ends with its best weights.
 
-        optimizer, saved = self._begin(self.recipe.learning_rate)
-        epoch, bad = int(saved["epoch"]), int(saved["bad"])
-        best, spent = float(saved["best"]), float(saved["spent"])
-        if not epoch:
-            vectors = spectral_vectors(
-                self.sequences.flat, self.sequences.starts, self.n_items, self.recipe.dim, seed=self.seed
-            )
-            with torch.no_grad():
-                self.model.own.weight.mul_(0.2).add_(torch.from_numpy(vectors))
-        started = time.monotonic() - spent
-        most = self.recipe.max_epochs
-        while epoch < most and bad < self.recipe.patience:
+        `epochs` are those that led there: first quick ones, then slow ones.
+        """
+        optimizer, saved = self._begin()
+        started, most = time.monotonic() - saved["spent"], self.recipe.max_epochs
+        while sum(saved["done"]) < most and saved["bad"] < self.recipe.patience:
+            begun, epoch = time.monotonic(), sum(saved["done"])
             tell(epoch, most)
-            begun = time.monotonic()
-            self._epoch(optimizer, epoch, self.recipe.learning_rate * (1.0 if bad < 2 else SLOWER))
-            epoch += 1
+            slow = saved["bad"] >= 2 or saved["done"][1] > 0
+            self._epoch(optimizer, epoch, self.recipe.learning_rate * (SLOWER if slow else 1.0))
+            saved["done"][slow] += 1
             found = evaluate(self.model, self.valid)
-            log.debug("sequence epoch %d: MRR@20 %.4f (best %.4f)", epoch, found, best)
-            bad = 0 if found > best else bad + 1
-            spent = time.monotonic() - started
-            self._save(optimizer, {"epoch": epoch, "best": max(best, found), "bad": bad, "spent": spent}, found > best)
-            best = max(best, found)
-            if seconds and spent + time.monotonic() - begun > seconds:
+            log.debug("sequence epoch %d: MRR@20 %.4f (best %.4f)", epoch + 1, found, saved["best"])
+            better = found > saved["best"]
+            saved["bad"] = 0 if better else saved["bad"] + 1
+            if better:
+                saved |= {"best": found, "epochs": list(saved["done"])}
+            saved["spent"] = time.monotonic() - started
+            self._save(optimizer, saved, better)
+            if seconds and saved["spent"] + time.monotonic() - begun > seconds:
                 break
         self._take_best()
+        self.epochs = (int(saved["epochs"][0]), int(saved["epochs"][1]))
         tell(most, most)
-        return best
+        return float(saved["best"])
 
-    def finish(self, weights: Mapping[str, torch.Tensor], n_epochs: int, tell: Callable[[int, int], None]) -> None:
-        """Go on from `weights`, fitted on a part of these sequences, for a few slow epochs over all of them."""
-        import torch
-
-        optimizer, saved = self._begin(self.recipe.learning_rate * SLOWER)
-        if not saved["epoch"]:
-            with torch.no_grad():
-                self._take(weights)
-        for epoch in range(saved["epoch"], n_epochs):
-            tell(epoch, n_epochs)
-            self._epoch(optimizer, epoch, self.recipe.learning_rate * SLOWER)
-            self._save(optimizer, {**saved, "epoch": epoch + 1}, True)
+    def train_for(self, epochs: tuple[int, int], seconds: float, tell: Tell) -> None:
+        """As many quick and slow epochs as were found good on a part of these sequences; nothing to stop by."""
+        optimizer, saved = self._begin()
+        started, most = time.monotonic() - saved["spent"], sum(epochs)
+        for epoch in range(sum(saved["done"]), most):
+            begun, slow = time.monotonic(), epoch >= epochs[0]
+            tell(epoch, most)
+            self._epoch(optimizer, epoch, self.recipe.learning_rate * (SLOWER if slow else 1.0))
+            saved["done"][slow] += 1
+            saved["spent"] = time.monotonic() - started
+            self._save(optimizer, saved, True)
+            if seconds and saved["spent"] + time.monotonic() - begun > seconds:
+                log.warning("sequence: the time is up after %d of %d epochs", epoch + 1, most)
+                break
         self.model.eval()
-        tell(n_epochs, n_epochs)
+        self.epochs = epochs
+        tell(most, most)
 
-    def _begin(self, rate: float) -> tuple[torch.optim.Optimizer, dict[str, Any]]:
-        """A model and its optimiser, as the last checkpoint left them or new."""
+    def _begin(self) -> tuple[torch.optim.Optimizer, dict[str, Any]]:
+        """A model and its optimiser, as the last checkpoint left them, or as new with spectral vectors."""
         import torch
 
         torch.manual_seed(self.seed)
         self.model = _model(self.items, self.n_items, self.recipe, self.dropout)
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, weight_decay=0.0, fused=True)
-        return optimizer, self._load(optimizer) or {"epoch": 0, "best": -1.0, "bad": 0, "spent": 0.0}
-
-    def _take(self, weights: Mapping[str, torch.Tensor]) -> None:
-        """Weights of a smaller catalogue. An item that had no history begins amid those it is seen with."""
-        import torch
-
-        own = weights["own.weight"]
-        n, now = len(own), self.model.state_dict()
-        taken = {k: v for k, v in weights.items() if k in now and v.shape == now[k].shape}
-        self.model.load_state_dict({**now, **taken})
-        self.model.own.weight[:n] = own[: self.n_items]
-        flat = torch.from_numpy(self.sequences.flat)
-        known = torch.zeros(self.n_items, dtype=torch.bool)
-        known[: len(weights["history"])] = weights["history"].bool()[: self.n_items]
-        sums = torch.zeros(self.n_items, self.model.dim)
-        counts = torch.zeros(self.n_items, 1)
-        owner = torch.from_numpy(np.repeat(np.arange(len(self.sequences.sizes)), self.sequences.sizes))
-        vectors = torch.nn.functional.normalize(self.model.own.weight, dim=-1)
-        for distance in (1, 2, 3):
-            same = owner[:-distance] == owner[distance:]
-            for a, b in ((flat[:-distance], flat[distance:]), (flat[distance:], flat[:-distance])):
-                pairs = same & known[b] & ~known[a]
-                sums.index_add_(0, a[pairs], vectors[b[pairs]])
-                counts.index_add_(0, a[pairs], torch.ones(int(pairs.sum()), 1))
-        fresh = counts[:, 0] > 0
-        self.model.own.weight[fresh] = torch.nn.functional.normalize(sums[fresh], dim=-1)
+        optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=0.0, fused=True
+        )
+        saved = self._load(optimizer)
+        if saved is not None:
+            return optimizer, saved
+        vectors = spectral_vectors(
+            self.sequences.flat, self.sequences.starts, self.n_items, self.recipe.dim, seed=self.seed
+        )
+        with torch.no_grad():
+            self.model.own.weight.mul_(0.2).add_(torch.from_numpy(vectors))
+        return optimizer, {"done": [0, 0], "epochs": [0, 0], "best": -1.0, "bad": 0, "spent": 0.0}
 
     def _epoch(self, optimizer: torch.optim.Optimizer, epoch: int, rate: float) -> None:
         import torch

@@ -154,7 +154,7 @@ def test_an_item_without_history_is_known_by_its_text(tmp_path: Path) -> None:
     assert found.arrays["text_projection"].shape[0] == 12
 
 
-def test_it_goes_on_over_a_longer_log_with_new_items(fitted: Fitted, tmp_path: Path) -> None:
+def test_it_is_fitted_again_on_a_longer_log_with_new_items(fitted: Fitted, tmp_path: Path) -> None:
     """Item 60 is new: it comes between 10 and 11 in all the newer walks."""
     newer = [[*range(7, 11), 60, 11, 12] for _ in range(120)]
     past = Interactions.of_sequences([*chains(400), *newer])
