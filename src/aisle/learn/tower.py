@@ -116,7 +116,7 @@ class Tower:
     # ---------------------------------------------------------------- fusion
 
     def encode(self, items: ItemTable, behaviour: Vectors | None = None) -> Vectors:
-        """Unit vectors float32[n, dim], zeros for what is not known; without `behaviour` float32[n, f] content alone."""
+        """Unit vectors float32[n, dim], zeros for what is not known; with `behaviour` float32[n, f] if there is any."""
         blocks = self.blocks(items)
         if self._size("behaviour"):
             none = np.zeros((len(items), self._size("behaviour")), np.float32)
