@@ -11,6 +11,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -106,8 +107,7 @@ def fit_sequence(
         if seconds and share <= 0 and runs:
             break
         run = Run(sequences, items, n_items, valid, recipe, dropout, seed + number, work / f"member-{number}")
-        told = f"member {number + 1} of {len(recipe.dropouts)}"
-        best = run.train(share, lambda done, of, told=told: progress(told, done, of))  # type: ignore[misc]
+        best = run.train(share, partial(progress, f"member {number + 1} of {len(recipe.dropouts)}"))
         metrics |= {f"member_{number}_mrr@20": best}
         runs.append(run)
     chosen = _choose([run.model for run in runs], valid, metrics)
@@ -134,10 +134,8 @@ def _fit_again(
     chosen = list(zip(before.params["dropouts"], before.params["epochs"], strict=True))
     for number, (dropout, epochs) in enumerate(chosen):
         run = Run(sequences, items, n_items, nobody, recipe, dropout, seed + number, work / f"member-{number}")
-        told = f"member {number + 1} of {len(chosen)}"
-        run.train_for(
-            (epochs[0], epochs[1]), seconds / len(chosen), lambda done, of, told=told: progress(told, done, of)
-        )  # type: ignore[misc]
+        tell = partial(progress, f"member {number + 1} of {len(chosen)}")
+        run.train_for((epochs[0], epochs[1]), seconds / len(chosen), tell)
         runs.append(run)
     return _export(runs, past, items, n_items, recipe, work, dict(before.metrics))
 
