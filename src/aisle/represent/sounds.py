@@ -31,8 +31,9 @@ def read_sound(file: Path) -> tuple[NDArray[np.float32], int]:
     kind = {1: "u1", 2: "<i2", 4: "<i4"}.get(width)
     if kind is None or rate < 1 or channels < 1:
         raise ValueError(f"{8 * width} bits a sample are not supported: use 16-bit PCM")
-    whole = np.frombuffer(data[: len(data) // (width * channels) * width * channels], np.dtype(kind)).astype(np.float32)
-    whole = (whole - 128) / 128 if width == 1 else whole / float(2 ** (8 * width - 1))
+    read = np.frombuffer(data[: len(data) // (width * channels) * width * channels], np.dtype(kind))
+    middle, most = (128.0, 128.0) if width == 1 else (0.0, 2.0 ** (8 * width - 1))
+    whole = (read.astype(np.float32) - middle) / most
     mono: NDArray[np.float32] = whole.reshape(-1, channels).mean(axis=1).astype(np.float32)
     return mono, rate
 
