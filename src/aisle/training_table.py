@@ -33,9 +33,12 @@ def sources_table(versions: Sequence[ModelVersion]) -> Table | None:
     if not names or not n_cases:
         return None
     adds = any(f"{name}.adds" in metrics for name in names)
-    table = Table(title=f"What each source finds of {n_cases:,} held-out steps", title_justify="left")
-    table.add_column("source")
-    for column in ("recall@20", "MRR@20", "recall over popularity, 95%", *(("MRR it adds, 95%",) if adds else ())):
+    table = Table(
+        title=f"What each source finds of {n_cases:,} held-out steps", title_justify="left",
+        caption="± is half of the 95% interval of the paired difference", caption_justify="left",
+    )  # fmt: skip
+    table.add_column("source", no_wrap=True)
+    for column in ("recall@20", "MRR@20", "recall over popularity", *(("MRR it adds to all",) if adds else ())):
         table.add_column(column, justify="right")
     for name in names:
         cells = [f"{metrics[f'{name}.{figure}']:.4f}" for figure in ("recall@20", "mrr@20")]
@@ -54,4 +57,4 @@ def source_names(metrics: Mapping[str, float]) -> list[str]:
 def _interval(metrics: Mapping[str, float], key: str) -> str:
     if key not in metrics:
         return ""
-    return f"{metrics[key]:+.4f} [{metrics[f'{key}_low']:+.4f}, {metrics[f'{key}_high']:+.4f}]"
+    return f"{metrics[key]:+.4f} ± {(metrics[f'{key}_high'] - metrics[f'{key}_low']) / 2:.4f}"
