@@ -38,7 +38,7 @@ def sources_table(versions: Sequence[ModelVersion]) -> Table | None:
         caption="± is half of the 95% interval of the paired difference", caption_justify="left",
     )  # fmt: skip
     table.add_column("source", no_wrap=True)
-    for column in ("recall@20", "MRR@20", "recall over popularity", *(("MRR it adds to all",) if adds else ())):
+    for column in ("recall@20", "MRR@20", "recall over popularity", *(("MRR it adds",) if adds else ())):
         table.add_column(column, justify="right")
     for name in names:
         cells = [f"{metrics[f'{name}.{figure}']:.4f}" for figure in ("recall@20", "mrr@20")]

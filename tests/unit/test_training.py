@@ -253,7 +253,7 @@ def test_the_sources_are_combined_and_each_is_told_what_it_adds(shop: Shop) -> N
     assert "next" in found.params["sources"]
     out = sources_table(list(made.values()))
     assert out is not None
-    assert out.columns[-1].header == "MRR it adds to all"
+    assert out.columns[-1].header == "MRR it adds"
     if found.active:
         shop._parts.models.follow()
         assert shop._parts.models.now.combination is not None
