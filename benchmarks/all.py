@@ -22,7 +22,7 @@ RESULTS = HERE / "results"
 def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
     """Name -> the files it needs and its command."""
     retrotech, homedepot = data / "retrotech" / "products.csv", data / "homedepot"
-    shop = work / "retrotech"
+    shop, amazon = work / "retrotech", data / "amazon"
     fields = ["--map", "item_id=upc", "--map", "title=name", "--map", "brand=manufacturer"]
     return {
         "indexing": ([retrotech], ["indexing.py", "--products", str(retrotech), *fields, "--shop", str(shop)]),
@@ -31,6 +31,40 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
         "categories": ([], ["categories.py"]),
         "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
+        **{
+            f"sequence_{name.lower()}": (
+                [amazon / f"{name}.txt"],
+                [
+                    "sequence.py",
+                    "--data",
+                    str(amazon / f"{name}.txt"),
+                    "--attributes",
+                    str(amazon / f"{name}_item2attributes.json"),
+                    "--run-out",
+                    str(work / f"{name}.jsonl"),
+                ],
+            )
+            for name in ("Beauty", "Toys_and_Games")
+        },
+        **{
+            f"sessions_{name}": (
+                [data / name],
+                [
+                    "sessions.py",
+                    "--train",
+                    str(data / name / "train.txt"),
+                    "--test",
+                    str(data / name / "test.txt"),
+                    "--run-out",
+                    str(work / f"{name}.jsonl"),
+                ],
+            )
+            for name in ("diginetica", "retailrocket")
+        },
+        "graph": ([data / "online_retail", amazon], ["graph.py", "--data", str(data)]),
+        "cold_start": ([], ["cold_start.py"]),
+        "multimodal": ([data / "luma"], ["multimodal.py", "--data", str(data / "luma")]),
+        "home": ([], ["home.py"]),
         "soak": ([retrotech], ["soak.py", "--shop", str(shop), "--minutes", "30"]),
     }
 
