@@ -151,6 +151,7 @@ class System:
             final=final,
             before=before,
             held=held,
+            reloads=True,
             seconds=self.seconds * model.share / sum(one.share for one in self._models),
             threads=self.threads,
             seed=self.seed,

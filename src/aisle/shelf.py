@@ -68,7 +68,8 @@ class Task:
     `final` is false while a part of the log is held out for measuring, and
     true for the fit that will serve: then `before` is the fit on the past,
     whose choices may be kept; `held` are steps of the held-out part, to stop
-    by. `work` is a folder for checkpoints: what a killed
+    by; with `reloads`, opening what was opened last is a step to foretell
+    like any other. `work` is a folder for checkpoints: what a killed
     fit left there is found again. `seconds` is the time the fit should take at
     most (0: no limit), on `threads` threads.
     """
@@ -83,6 +84,7 @@ class Task:
     final: bool = False
     before: Fitted | None = None
     held: Held | None = None
+    reloads: bool = False
     seconds: float = 0.0
     threads: int = 1
     seed: int = 0
@@ -278,7 +280,7 @@ def _what_comes_next(fitted: Fitted, around: Surroundings) -> list[Recommender]:
 
 def _repeats(task: Task) -> Fitted | None:
     # Opening again what was opened last is a reload: no recommendation is wanted for it.
-    return fit_repeats(task.past, task.items, reloads=False, progress=task.progress, seed=task.seed)
+    return fit_repeats(task.past, task.items, reloads=task.reloads, progress=task.progress, seed=task.seed)
 
 
 def _going_back(fitted: Fitted, around: Surroundings) -> list[Recommender]:
