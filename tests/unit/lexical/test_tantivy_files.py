@@ -129,3 +129,19 @@ def test_many_small_commits_stay_searchable(folder: Path) -> None:
     assert found(index, "version28") == []
     assert len(index) == 7 + 1 + 30
     index.close()
+
+
+def test_a_commit_that_was_killed_half_way_does_not_stop_the_next(folder: Path) -> None:
+    """Its files bear the number that the commit after the restart gives its own."""
+    before = (folder / "meta.json").read_bytes()
+    index = TantivyLexicalIndex(folder)
+    index.upsert(shop()[:1])
+    index.commit(8)
+    index.close()
+    assert list(folder.glob("*.del"))
+    (folder / "meta.json").write_bytes(before)  # as it is when the kill comes just before it is replaced
+    again = TantivyLexicalIndex(folder)
+    again.upsert(shop()[:1])
+    again.commit(8)
+    assert (again.applied_seq(), len(again)) == (8, 7)
+    again.close()

@@ -91,6 +91,8 @@ class TantivyLexicalIndex:
                 return
             try:
                 self._writer, self._is_writer = self._index.writer(WRITER_BYTES, 1), True
+                # Files of a commit that was killed half way bear the number that the next commit will give its own.
+                self._writer.garbage_collect_files()
                 # What is deleted before an upsert is looked up in the view: it must be as new as the writer.
                 self.reload()
             except (ValueError, OSError) as error:
