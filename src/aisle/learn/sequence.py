@@ -76,11 +76,11 @@ def fit_sequence(
 ) -> Fitted | None:
     """Fit on `past`; None when it is too short. Stops by `valid` or by steps of its own that it sets aside.
 
-    Arrays: `vectors` float32[n_ords, members * dim], unit length a member (zeros
-    for an item of which nothing is known), `text_projection` float32[d_text,
-    members * dim] when the items have text, `scale` float32[1]; file model.onnx
-    maps the vectors of the last steps to a state whose product with an item's
-    vector, times `scale`, is its logit. `seconds` bounds the training (0: none).
+    Arrays: `vectors` float32[n_ords, members * dim], unit length a member (what
+    attributes and text say where nobody took the item yet; zeros where nothing
+    is known), `scale` float32[1]; file model.onnx maps the vectors of the last
+    steps to a state whose product with an item's vector, times `scale`, is its
+    logit. `seconds` bounds the training (0: none).
     With `before`, a fit on a part of the same log, its members are fitted anew on
     all of it, for as many epochs as were best there.
 
@@ -195,9 +195,6 @@ def _export(
         "vectors": vectors.astype(np.float32),
         "scale": np.array([1.0 / (recipe.temperature * len(members))], np.float32),
     }
-    if all(member.text_projection is not None for member in members):
-        weights = [member.text_projection.weight.detach().numpy().T for member in members if member.text_projection]
-        arrays["text_projection"] = np.concatenate(weights, 1).astype(np.float32)
     work.mkdir(parents=True, exist_ok=True)
     file = work / MODEL_FILE
     network = NextItem(members).eval()
