@@ -27,6 +27,10 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
     return {
         "indexing": ([retrotech], ["indexing.py", "--products", str(retrotech), *fields, "--shop", str(shop)]),
         "serving": ([retrotech], ["serving.py", "--shop", str(shop)]),
+        "recommending": (
+            [retrotech, data / "diginetica"],
+            ["recommending.py", "--shop", str(shop), "--sessions", str(data / "diginetica" / "train.txt")],
+        ),
         "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech)]),
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
         "categories": ([], ["categories.py"]),

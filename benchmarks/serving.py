@@ -94,7 +94,6 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         figures: dict[str, Any] = {"n_groups": shop.search("", hits_per_page=1, record=False).n_hits}
         figures |= in_process(shop, warm, timed, others)
         figures |= suggestions(shop, products, rng, options.queries)
-        figures |= recommendations(shop, products, rng, options.queries)
         admin_key = shop.keys.create("serving benchmark", ["search", "events", "admin"])
     items = [p.item_id for p in products if re.fullmatch(r"[\w .:-]+", p.item_id)][:500]
     with served(folder) as (port, pid):
@@ -180,32 +179,6 @@ def suggestions(shop: Shop, products: list[Product], rng: random.Random, n: int)
         "suggest_p50": p50(took[50:]), "suggest_p99": p99(took[50:]),
         "suggest_typo_at_5": round(share, 3) if asked else None, "suggest_typo_n": asked,
     }  # fmt: skip
-
-
-def recommendations(shop: Shop, products: list[Product], rng: random.Random, n: int) -> dict[str, Any]:
-    """Surfaces in turn, for visitors with a few views each."""
-    from aisle.types import Event, EventItem
-
-    visitors = [f"bench-rec-{i}" for i in range(40)]
-    views = [
-        Event("view_item", visitor, (EventItem(rng.choice(products).item_id),))
-        for visitor in visitors
-        for _ in range(5)
-    ]
-    shop.record_many(views)
-    took: list[float] = []
-    by_surface: dict[str, list[float]] = {}
-    for i in range(n + 40):
-        surface = ("home", "similar", "together", "viewed", "trending", "cart")[i % 6]
-        seeds = [rng.choice(products).item_id] if surface not in ("home", "trending") else []
-        started = time.perf_counter()
-        shop.recommend(surface, visitor_id=rng.choice(visitors), item_ids=seeds)
-        if i >= 40:
-            took.append(ms_since(started))
-            by_surface.setdefault(surface, []).append(took[-1])
-    each = {surface: p50(times) for surface, times in by_surface.items()}
-    say(f"recommend p50 {p50(took):.2f} ms, p99 {p99(took):.2f} ms; {each}")
-    return {"recommend_p50": p50(took), "recommend_p99": p99(took), "recommend_p50_by_surface": each}
 
 
 # --------------------------------------------------------------------- HTTP

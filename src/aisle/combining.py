@@ -23,6 +23,9 @@ from aisle.types import Candidates, Scores
 LEAST_MOMENTS: Final = 50
 """Moments whose target some source proposes; fewer say nothing of thirty weights."""
 
+LEAST_GAIN: Final = 0.0005
+"""MRR that the sources left out may have been worth together: every source costs each shopper some time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -110,14 +113,20 @@ def _needed(
     without: Mapping[str, Places],
     measure: Callable[[Sequence[str]], Places],
 ) -> tuple[tuple[str, ...], Places]:
-    """The sources left when the least useful is taken out again and again, as long as that costs nothing."""
-    while len(sources) > 1:
-        least = max(sources, key=lambda source: without[source].mrr)
-        if without[least].mrr < together.mrr:
+    """The sources left when those without which the rest does as well are taken out, the least useful first.
+
+    One look at each: what is missed while all others are there is missed among fewer too.
+    """
+    best = together.mrr
+    kept, found = sources, together
+    for source in sorted(sources, key=lambda one: without[one].mrr, reverse=True):
+        if len(kept) == 1 or without[source].mrr < best - LEAST_GAIN:
             break
-        sources, together = tuple(one for one in sources if one != least), without[least]
-        without = {source: measure([one for one in sources if one != source]) for source in sources}
-    return sources, together
+        rest = tuple(one for one in kept if one != source)
+        there = without[source] if kept is sources else measure(rest)
+        if there.mrr >= best - LEAST_GAIN:
+            kept, found, best = rest, there, max(best, there.mrr)
+    return kept, found
 
 
 class _Tables:

@@ -104,6 +104,7 @@ class _Training:
         self._entries = [_Entry(model) for model in models]
         self._ends = time.monotonic() + 60 * self._settings.train.max_minutes
         self._shares = {(model.name, stage): model.share for model in models for stage in (_PAST, _ALL)}
+        self._shares[COMBINATION, _ALL] = 1.0
         events = parts.stores.events
         about = bench.begin(
             {
@@ -125,6 +126,7 @@ class _Training:
         # Those with a rule of their own are decided first: the combination is of what serves.
         ruled = {entry.model.name: self._version(entry) for entry in self._entries if entry.model.earns is not None}
         self._combine()
+        del self._shares[COMBINATION, _ALL]
         made = [ruled.get(entry.model.name) or self._version(entry) for entry in self._entries]
         return made if self._combined is None else [*made, self._combination_version(self._combined)]
 
@@ -159,8 +161,13 @@ class _Training:
             threads=train.threads or os.cpu_count() or 1,
             seed=train.seed,
         )
+        began = time.monotonic()
         fitted = entry.model.fit(task)
-        return None if fitted is None else self._bench.keep(fitted, name, stage)
+        if fitted is None:
+            return None
+        took = time.monotonic() - began
+        log.info("%s: fitted in %.1f s", of_stage, took)
+        return self._bench.keep(replace(fitted, metrics={**fitted.metrics, _seconds_of(stage): took}), name, stage)
 
     def _fit_on_the_past(self, entry: _Entry) -> None:
         name = entry.model.name
@@ -237,6 +244,7 @@ class _Training:
         cases = self._known.cases.take(few)
         at = np.flatnonzero(few).tolist()
         proposals = {source: [found[row] for row in at] for source, found in proposals.items()}
+        began = time.monotonic()
         try:
             self._progress("combining the sources", 0, 2)
             counts, seed = log_counts(self._known.past), self._settings.train.seed
@@ -255,6 +263,7 @@ class _Training:
                 again = combine(chosen, cases, counts, shares=False, seed=seed) if chosen else None
                 self._combined = replace(again, shares=everything.shares) if again is not None else None
             self._progress("combining the sources", 2, 2)
+            self._plain_metrics["training_seconds"] = time.monotonic() - began
         except Exception:
             # The models stand on their own feet: without it the sources are mixed by fixed weights, as before.
             log.exception("the sources could not be combined")
@@ -298,11 +307,8 @@ class _Training:
         fitted = self._fitted_for_good(entry)
         if fitted is None:
             return ModelVersion(name, "", now_ms(), note=entry.note)
-        metrics = {
-            **fitted.metrics,
-            **entry.metrics,
-            **self._of_popularity(),
-        }
+        took = _seconds_taken(entry.fitted, _PAST) + _seconds_taken(fitted, _ALL)
+        metrics = {**fitted.metrics, **entry.metrics, **self._of_popularity(), "training_seconds": took}
         if entry.model.earns is not None:
             entry.earned = entry.model.earns(metrics)
         if not entry.earned and not entry.note:
@@ -353,6 +359,14 @@ class _Training:
                 scores = source.recommend(shopper, np.empty(0, np.int32), 20).scores
                 if not np.isfinite(scores).all():
                     raise TrainingFailed(f"model {entry.model.name} {version}: its scores are not finite")
+
+
+def _seconds_of(stage: str) -> str:
+    return f"seconds_{stage}"
+
+
+def _seconds_taken(fitted: Fitted | None, stage: str) -> float:
+    return 0.0 if fitted is None else fitted.metrics.get(_seconds_of(stage), 0.0)
 
 
 def _told(name: str, gain: Gain) -> dict[str, float]:

@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
 
 def models_table(versions: Sequence[ModelVersion]) -> Table:
-    """A row a model: its version, whether it serves, and if not, why."""
+    """A row a model: its version, whether it serves, and if not, why; how long its fits took."""
     from rich.table import Table
 
-    table = Table("model", "version", "serves", "note", title="Models", title_justify="left")
+    table = Table(title="Models", title_justify="left")
+    for column in ("model", "version", "serves"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("note")
     for version in versions:
-        table.add_row(version.name, version.version or "none", "yes" if version.active else "no", version.note)
+        seconds = version.metrics.get("training_seconds")
+        took = "" if seconds is None else f"{seconds:.0f}"
+        table.add_row(version.name, version.version or "none", "yes" if version.active else "no", took, version.note)
     return table
 
 

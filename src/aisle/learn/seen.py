@@ -9,16 +9,15 @@ from __future__ import annotations
 import struct
 import threading
 from base64 import b64decode, b64encode
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from aisle.learn.rows import add_row, hash64
 from aisle.learn.shown import BESIDE_LISTS, PLACES
 from aisle.types import Event, Ords
 
@@ -27,7 +26,6 @@ KEPT: Final = 240
 
 FORMAT: Final = 1
 _ROW = struct.Struct("<QQHIBB")  # time_ms, event, line, item, place, whether beside a product
-_KEY = struct.Struct("<QQH")
 _TYPE = np.dtype(
     [("time", "<u8"), ("event", "<u8"), ("line", "<u2"), ("item", "<u4"), ("place", "u1"), ("beside", "u1")]
 )
@@ -66,7 +64,7 @@ class SeenStates:
         if event.name != "view_item_list" or not event.visitor_id or not event.items:
             return
         time_ms = max(0, event.time_ms)
-        stamp = _hash64(event.event_id or str(seq))
+        stamp = hash64(event.event_id or str(seq))
         beside = event.items[0].item_list_id in BESIDE_LISTS
         with self._lock:
             rows = self._rows.setdefault(event.visitor_id, bytearray())
@@ -76,19 +74,7 @@ class SeenStates:
                     index = self._item_index[item.item_id] = len(self._items)
                     self._items.append(item.item_id)
                 place = min(max(line if item.index is None else item.index, 0), PLACES - 1)
-                self._add(rows, _ROW.pack(time_ms, stamp, line & 0xFFFF, index, place, beside))
-
-    def _add(self, rows: bytearray, row: bytes) -> None:
-        size, key = _ROW.size, _KEY.unpack_from(row)
-        n = len(rows) // size
-        at = n
-        if n and key <= _KEY.unpack_from(rows, (n - 1) * size):
-            at = bisect_left(range(n), key, key=lambda i: _KEY.unpack_from(rows, i * size))
-            if _KEY.unpack_from(rows, at * size) == key or (at == 0 and n == self._limit):
-                return
-        rows[at * size : at * size] = row
-        if n == self._limit:
-            del rows[:size]
+                add_row(rows, _ROW.pack(time_ms, stamp, line & 0xFFFF, index, place, beside), self._limit)
 
     def view(self, visitor_id: str) -> Seen:
         """What this visitor was shown and the catalogue still knows; nothing for an unknown one."""
@@ -140,7 +126,3 @@ class SeenStates:
         with self._lock:
             self._rows, self._items = states, items
             self._item_index = {item_id: index for index, item_id in enumerate(items)}
-
-
-def _hash64(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -12,13 +12,13 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Collection
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from aisle.learn.rows import hash64
 from aisle.learn.session_index import NOBODY, SessionIndex
 from aisle.learn.shoppers import STRENGTHS, steps
 from aisle.types import Event
@@ -120,8 +120,8 @@ class RecentSessions:
         if not strength or not event.visitor_id or not event.items:
             return
         visitor = owner_of(event.visitor_id)
-        session = _hash64(event.session_id) & 0xFFFF_FFFF if event.session_id else 0
-        stamp, time_ms, tenths = _hash64(event.event_id or str(seq)), max(0, event.time_ms), round(strength * 10)
+        session = hash64(event.session_id) & 0xFFFF_FFFF if event.session_id else 0
+        stamp, time_ms, tenths = hash64(event.event_id or str(seq)), max(0, event.time_ms), round(strength * 10)
         with self._lock:
             for line, item in enumerate(event.items):
                 index = self._item_index.get(item.item_id)
@@ -309,7 +309,7 @@ class RecentSessions:
 
 def owner_of(visitor_id: str) -> int:
     """The number under which a visitor's sessions stand in the index."""
-    return int.from_bytes(_digest(visitor_id), "little", signed=True) if visitor_id else NOBODY
+    return (hash64(visitor_id) ^ 1 << 63) - (1 << 63) if visitor_id else NOBODY  # as an int64
 
 
 def _newest(made: _Made, visitor: int) -> _Open | None:
@@ -318,11 +318,3 @@ def _newest(made: _Made, visitor: int) -> _Open | None:
         return None
     time_ms, ord_, strength = made.last[at].tolist()
     return _Open(int(made.newest[at]), int(made.sessions[at]), time_ms, ord_, strength)
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-def _hash64(text: str) -> int:
-    return int.from_bytes(_digest(text), "little")

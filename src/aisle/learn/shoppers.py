@@ -11,15 +11,14 @@ from __future__ import annotations
 import struct
 import threading
 from base64 import b64decode, b64encode
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from aisle.learn.rows import add_row, hash64
 from aisle.ports import Shopper
 from aisle.settings import RecommendSettings
 from aisle.types import Event, Ords
@@ -45,7 +44,6 @@ DAY_MS: Final = 86_400_000
 FORMAT: Final = 2
 
 _ROW = struct.Struct("<QQHIIBB")  # time_ms, event, line, item, session, strength in tenths, unused
-_KEY = struct.Struct("<QQH")
 _ROW_TYPE = np.dtype(
     [
         ("time", "<u8"),
@@ -140,17 +138,17 @@ class ShopperStates:
             if state is None:
                 state = self._states[event.visitor_id] = _State()
             time_ms = max(0, event.time_ms)
-            stamp = _hash64(event.event_id or str(seq))
+            stamp = hash64(event.event_id or str(seq))
             if searched:
                 self._add_query(state, (time_ms, stamp, " ".join(event.query.split())[:200]))
             for named in follows:
                 self._follow(state, named, time_ms << 66 | stamp << 2 | int(not undone))
-            session = _hash64(event.session_id) & 0xFFFF_FFFF if event.session_id else 0
+            session = hash64(event.session_id) & 0xFFFF_FFFF if event.session_id else 0
             for line, item in enumerate(event.items):
                 index = self._index(item.item_id)
                 if strength:
                     row = _ROW.pack(time_ms, stamp, line & 0xFFFF, index, session, round(strength * 10), 0)
-                    self._add_row(state.rows, row)
+                    add_row(state.rows, row, self._limit)
                 for register, value in marks:
                     self._mark(state, index << 2 | register, time_ms << 66 | stamp << 2 | value)
             state.seen = max(state.seen, seq)
@@ -162,18 +160,6 @@ class ShopperStates:
             index = self._item_index[item_id] = len(self._items)
             self._items.append(item_id)
         return index
-
-    def _add_row(self, rows: bytearray, row: bytes) -> None:
-        size, key = _ROW.size, _KEY.unpack_from(row)
-        n = len(rows) // size
-        at = n
-        if n and key <= _KEY.unpack_from(rows, (n - 1) * size):
-            at = bisect_left(range(n), key, key=lambda i: _KEY.unpack_from(rows, i * size))
-            if _KEY.unpack_from(rows, at * size) == key or (at == 0 and n == self._limit):
-                return
-        rows[at * size : at * size] = row
-        if n == self._limit:
-            del rows[:size]
 
     def _mark(self, state: _State, key: int, stamp: int) -> None:
         if state.marks is None:
@@ -421,10 +407,6 @@ def steps(context: np.ndarray, ords: np.ndarray, strength: np.ndarray) -> NDArra
 
 _MASK64: Final = 2**64 - 1
 _NO_ORDS: Final = np.empty(0, np.int32)
-
-
-def _hash64(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _first_seen(ords: Ords) -> Ords:
