@@ -120,7 +120,7 @@ def _needed(
     best = together.mrr
     kept, found = sources, together
     for source in sorted(sources, key=lambda one: without[one].mrr, reverse=True):
-        if len(kept) == 1 or without[source].mrr < best - LEAST_GAIN:
+        if len(kept) == 1 or without[source].mrr < together.mrr - LEAST_GAIN:
             break
         rest = tuple(one for one in kept if one != source)
         there = without[source] if kept is sources else measure(rest)

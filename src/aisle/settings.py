@@ -108,7 +108,7 @@ class TrainSettings(_Section):
 
     threads: int = Field(0, ge=0, description="Threads for training; 0: one a physical core.")
     max_minutes: float = Field(
-        8.0, gt=0, description="Minutes that a training may take; each model gets its share, the quick ones first."
+        15.0, gt=0, description="Minutes that a training may take; each model gets its share, the quick ones first."
     )
     held_out: float = Field(
         0.1, gt=0, lt=0.5, description="Share of the sessions, the newest, that models are measured on."

@@ -332,7 +332,7 @@ class _Training:
         try:
             if fitted is None or not may_serve:
                 return fitted
-            if self._ends < time.monotonic():
+            if self._ends < time.monotonic() and entry.model.earns is None:  # a rule is for what was fitted for good
                 entry.note = "fitted without the newest sessions: the time was up"
                 return fitted
             return self._fit(entry, _ALL)
