@@ -27,7 +27,6 @@ from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
-from aisle.learn.sequence import goes_back
 from aisle.learn.sequence_training import Held
 from aisle.ports import Recommender, Shopper
 from aisle.retrieve.combined import PROPOSED
@@ -102,7 +101,7 @@ class System:
         """Fit every model on the past, and the combination on the cases."""
         few = slice(None, None, max(1, len(cases) // 3000))
         histories = [shopper.sequence for shopper in cases.shoppers[few]]
-        held = Held(histories, cases.targets[few], again=goes_back(self._past))
+        held = Held(histories, cases.targets[few])
         for model in self._models:
             self._fit(model, held=held)
         self._make_sources()

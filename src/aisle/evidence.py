@@ -17,7 +17,6 @@ from aisle.learn.fitted import Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
-from aisle.learn.sequence import goes_back
 from aisle.learn.sequence_training import Held
 from aisle.learn.session_index import Finding
 from aisle.shelf import Surroundings
@@ -119,7 +118,7 @@ class Evidence:
         watched = self.cases.take(self.cases.first_half)
         few = slice(None, None, max(1, len(watched) // _WATCHED))
         histories, targets = [shopper.sequence for shopper in watched.shoppers[few]], watched.targets[few]
-        return Held(histories, targets, again=goes_back(self.past)) if len(targets) >= 10 else None
+        return Held(histories, targets) if len(targets) >= 10 else None
 
     @cached_property
     def around(self) -> Surroundings:

@@ -49,16 +49,10 @@ def hold_out_last(past: Interactions, most: int = CASES, seed: int = 0) -> tuple
     histories = [
         past.ords[max(starts[v], e - MOST_OF_ONE) : e] for v, e in zip(chosen.tolist(), last.tolist(), strict=True)
     ]
-    held = Held(histories, past.ords[last], again=goes_back(past))
+    held = Held(histories, past.ords[last])
     kept = np.ones(len(past), bool)
     kept[last] = False
     return past.take(np.flatnonzero(kept)), held
-
-
-def goes_back(past: Interactions) -> bool:
-    """Whether visitors go back to items at all: one step in two hundred or more."""
-    pairs = past.visitor.astype(np.int64) * (past.n_ords + 1) + past.ords
-    return len(np.unique(pairs)) < 0.995 * len(pairs)
 
 
 def fit_sequence(
@@ -91,6 +85,7 @@ def fit_sequence(
         return _fit_again(past, items, before, recipe, work, progress, seconds, threads, seed)
     if valid is None:
         past, valid = hold_out_last(past, seed=seed)
+    valid = valid.of_new_items()
     n_items = max(len(items), past.n_ords, int(valid.targets.max(initial=-1)) + 1)
     sequences = _windows(past, recipe.max_length)
     if int(np.maximum(sequences.sizes - 1, 0).sum()) < LEAST_STEPS or len(valid) < 10:

@@ -6,9 +6,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 import orjson
@@ -66,8 +67,11 @@ class Held:
 
     histories: Sequence[Ords]
     targets: Ords
-    again: bool = True
-    """Whether a step may go back to an item of its history; where that never happens, those are left out."""
+
+    def of_new_items(self) -> Self:
+        """Those steps that went to an item which is not in their history."""
+        new = [row for row, history in enumerate(self.histories) if self.targets[row] not in history]
+        return replace(self, histories=[self.histories[row] for row in new], targets=self.targets[new])
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -83,6 +87,11 @@ class Sequences:
     @property
     def sizes(self) -> NDArray[np.int64]:
         return np.diff(self.starts)
+
+    def reversed(self) -> Sequences:
+        """The same windows, each with its newest step first."""
+        first_and_last = np.repeat(self.starts[:-1] + self.starts[1:] - 1, self.sizes)
+        return Sequences(self.flat[first_and_last - np.arange(len(self.flat))], self.starts)
 
 
 @dataclass(slots=True)
@@ -176,18 +185,22 @@ class Run:
 
         model, recipe, n = self.model, self.recipe, self.n_items
         model.train()
+        model.renew_masks()
         n_tokens = recipe.n_tokens * (2 if len(self.sequences.flat) > LONG_LOG else 1)
         negatives = min(recipe.negatives, n)
         correction = math.log(n / negatives)
-        for x, y in _batches(self.sequences, n_tokens, rng):
+        for backwards, (x, y) in _both_ways(self.sequences, n_tokens, rng):
             drawn = torch.from_numpy(rng.integers(0, n, negatives))
-            kept, target = x >= 0, y[y >= 0]
+            kept, asked = x >= 0, _goes_on(x, y)
+            target = y[asked]
+            if not len(target):
+                continue
             rows, where = torch.unique(torch.cat([x[kept], target, drawn]), return_inverse=True)
             vectors = model.items(rows)  # [u, dim]
             n_x, n_y = int(kept.sum()), len(target)
             inputs = torch.zeros(*x.shape, model.dim)
             inputs[kept] = vectors[where[:n_x]]
-            states = model.states(inputs, kept)[y >= 0] / model.temperature  # [m, dim]
+            states = model.states(inputs, kept, backwards=backwards)[asked] / model.temperature  # [m, dim]
             hit = (states * vectors[where[n_x : n_x + n_y]]).sum(1, keepdim=True)  # [m, 1]
             miss = states @ vectors[where[n_x + n_y :]].T + correction  # [m, negatives]
             miss = miss.masked_fill(target[:, None] == drawn[None], -1e9)
@@ -322,6 +335,29 @@ def _batches(
         yield torch.from_numpy(padded[:, :-1].copy()), torch.from_numpy(padded[:, 1:].copy())
 
 
+def _both_ways(
+    sequences: Sequences, n_tokens: int, rng: np.random.Generator
+) -> Iterator[tuple[bool, tuple[torch.Tensor, torch.Tensor]]]:
+    """Batches as they happened and, in turn with them, batches of the same windows backwards."""
+    pairs = zip_longest(_batches(sequences, n_tokens, rng), _batches(sequences.reversed(), n_tokens, rng))
+    for pair in pairs:
+        for backwards, batch in enumerate(pair):
+            if batch is not None:
+                yield bool(backwards), batch
+
+
+def _goes_on(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """bool[b, t]: where the target y is neither padding nor among the steps so far.
+
+    Who goes back to what is learned by `learn.repeats`, and better; left in, it is what this model learns first.
+    """
+    import torch
+
+    so_far = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()  # [t, t]
+    back = ((y[:, :, None] == x[:, None, :]) & so_far).any(-1)  # [b, t]
+    return (y >= 0) & ~back
+
+
 def _padded(sequences: Sequences, rows: np.ndarray) -> NDArray[np.int64]:
     """Sequences int64[b, longest], padded on the left with -1."""
     ends, sizes = sequences.starts[rows + 1], sequences.sizes[rows]
@@ -335,7 +371,7 @@ def _padded(sequences: Sequences, rows: np.ndarray) -> NDArray[np.int64]:
 
 
 def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] | None = None) -> NDArray[np.int64]:
-    """Place from 0 of each target among all items, by the sum of the models' logits times `scales`."""
+    """Place from 0 of each target among all items but those of its history, by the sum of logits times `scales`."""
     import torch
 
     found = np.zeros(len(held), np.int64)
@@ -359,9 +395,8 @@ def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] |
                 kept = padded >= 0
                 inputs = table[padded.clamp(min=0)] * kept[..., None]
                 scores += model.states(inputs, kept)[:, -1] @ table.T * (weight / model.temperature)
-            if not held.again:
-                for line, row in zip(scores, rows.tolist(), strict=True):
-                    line[torch.from_numpy(held.histories[row].astype(np.int64))] = -1e9
+            for line, row in zip(scores, rows.tolist(), strict=True):
+                line[torch.from_numpy(held.histories[row].astype(np.int64))] = -1e9
             target = torch.from_numpy(held.targets[rows].astype(np.int64))
             found[rows] = (scores > scores.gather(1, target[:, None])).sum(1).numpy()
     return found

@@ -5,7 +5,8 @@ tied item vectors, pre-norm blocks, sampled softmax. Departures: item vectors
 have length 1 and the logit is their cosine with the state over a temperature
 (CORE, Hou et al. 2022), which trains in a tenth of the epochs; an item is its
 own vector plus what its attributes and its text say of it, so that one without
-history has a vector too; positions count from the end.
+history has a vector too; positions count from the end; it also learns to go
+backwards, for what comes after a product mostly came before it too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _POOL = 1 << 22
 
 
 class PooledDropout(nn.Module):
-    """Dropout whose masks are windows into one pool of random numbers, drawn anew now and then.
+    """Dropout whose masks are windows into one pool of random numbers, drawn anew now and then, and after `renew`.
 
     On a CPU drawing a fresh mask costs as much as the layers themselves: this is a third faster.
     """
@@ -30,6 +31,9 @@ class PooledDropout(nn.Module):
         super().__init__()
         self.p = p
         self._pool = torch.empty(0)
+        self._uses = 0
+
+    def renew(self) -> None:
         self._uses = 0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,9 +115,16 @@ class SequenceModel(nn.Module):
             nn.init.normal_(self.text_projection.weight, 0, 0.3 / math.sqrt(dim))
         self.positions = nn.Embedding(max_length, dim)
         nn.init.normal_(self.positions.weight, 0, 0.1 / math.sqrt(dim))
+        self.backwards = nn.Parameter(torch.zeros(dim))
         self.dropout = PooledDropout(dropout)
         self.blocks = nn.ModuleList([Block(dim, n_heads, dropout) for _ in range(n_blocks)])
         self.norm = nn.LayerNorm(dim)
+
+    def renew_masks(self) -> None:
+        """Let the masks of dropout depend on the seed that is set now, and on nothing before."""
+        for module in self.modules():
+            if isinstance(module, PooledDropout):
+                module.renew()
 
     @property
     def has_content(self) -> bool:
@@ -141,14 +152,17 @@ class SequenceModel(nn.Module):
             vectors = vectors + self.content(rows)
         return functional.normalize(vectors, dim=-1)
 
-    def states(self, vectors: Tensor, kept: Tensor) -> Tensor:
+    def states(self, vectors: Tensor, kept: Tensor, *, backwards: bool = False) -> Tensor:
         """Unit states after each step: vectors float32[b, t, dim], kept bool[b, t] -> float32[b, t, dim].
 
-        Sequences are padded on the left; `kept` marks their own steps.
+        Sequences are padded on the left; `kept` marks their own steps. `backwards`
+        tells that the newest step stands first: what came before is asked for.
         """
         t = vectors.shape[1]
-        back = t - 1 - torch.arange(t)  # [t], places from the end
-        x = self.dropout(vectors * (math.sqrt(self.dim) / 2) + self.positions(back))  # [b, t, dim]
+        places = self.positions(t - 1 - torch.arange(t))  # [t, dim], counted from the end
+        if backwards:
+            places = places + self.backwards  # [t, dim]
+        x = self.dropout(vectors * (math.sqrt(self.dim) / 2) + places)  # [b, t, dim]
         seen = torch.ones(t, t).tril()[None, None] * kept[:, None, None, :].to(x.dtype)  # [b, 1, t, t]
         mask = (1.0 - torch.clamp(seen + torch.eye(t), max=1.0)) * -1e4  # [b, 1, t, t]; a padding sees itself
         for block in self.blocks:

@@ -50,15 +50,18 @@ class Sequence:
         return cls(arrays["vectors"], state, scale=float(arrays["scale"][0]), max_length=max_length)
 
     def recommend(self, shopper: Shopper, seeds: Ords, top_k: int) -> Candidates:
-        """After the shopper's steps, with `seeds` (newest first) as the newest; empty without any known step."""
+        """What is new to the shopper, after their steps with `seeds` (newest first) as the newest.
+
+        Empty without any known step. What they go back to is for `repeats` to say.
+        """
         steps = shopper.sequence if not len(seeds) else np.concatenate([shopper.sequence, seeds[::-1]])
-        steps = steps[-2 * self._max_length :]
-        steps = steps[(steps >= 0) & (steps < len(self._vectors))]
+        steps = past = steps[(steps >= 0) & (steps < len(self._vectors))]
         steps = steps[self._known[steps]][-self._max_length :]
         if not len(steps):
             return Candidates.none(self.name)
         state = self._state(self._vectors[steps][None])[0]
         logits: Scores = self._vectors @ (state * self._scale) + self._silence
+        logits[past] = -np.inf
         best = np.argpartition(-logits, top_k)[:top_k] if top_k < len(logits) else np.arange(len(logits))
         best = best[np.argsort(-logits[best], kind="stable")]
         best = best[np.isfinite(logits[best])]

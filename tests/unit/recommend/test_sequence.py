@@ -13,8 +13,8 @@ from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
-from aisle.learn.sequence import MODEL_FILE, fit_sequence, goes_back, hold_out_last
-from aisle.learn.sequence_training import SequenceRecipe
+from aisle.learn.sequence import MODEL_FILE, fit_sequence, hold_out_last
+from aisle.learn.sequence_training import Held, SequenceRecipe, Sequences
 from aisle.learn.spectral import spectral_vectors
 from aisle.ports import Shopper
 from aisle.retrieve.sequence import Sequence
@@ -88,7 +88,7 @@ def test_seeds_are_the_newest_steps_and_strangers_get_nothing(fitted: Fitted) ->
     assert with_seed.ords.tolist() == without.ords.tolist()
     assert len(asked.recommend(Shopper.of_sequence(NOTHING), NOTHING, 5)) == 0
     assert len(asked.recommend(Shopper.of_sequence(np.array([9999], np.int32)), NOTHING, 5)) == 0
-    assert len(asked.recommend(Shopper.of_sequence(np.array([1], np.int32)), NOTHING, 500)) == N_ITEMS
+    assert len(asked.recommend(Shopper.of_sequence(np.array([1], np.int32)), NOTHING, 500)) == N_ITEMS - 1
 
 
 def test_the_same_seed_gives_the_same_model(fitted: Fitted, tmp_path: Path) -> None:
@@ -181,9 +181,22 @@ def test_a_visitor_of_a_hundred_thousand_steps_costs_no_more_than_others(tmp_pat
     assert len(held) == 50
 
 
-def test_whether_shoppers_go_back_is_read_off_the_log() -> None:
-    assert not goes_back(Interactions.of_sequences([[1, 2, 3], [2, 3, 4]]))
-    assert goes_back(Interactions.of_sequences([[1, 2, 1], [2, 3, 2]]))
+def test_only_steps_to_something_new_are_foretold() -> None:
+    held = Held([np.array([1, 2]), np.array([3, 1]), np.array([5])], np.array([2, 4, 6], np.int32)).of_new_items()
+    assert held.targets.tolist() == [4, 6]
+    assert [history.tolist() for history in held.histories] == [[3, 1], [5]]
+
+
+def test_windows_are_read_backwards_too() -> None:
+    windows = Sequences(np.array([1, 2, 3, 7, 8]), np.array([0, 3, 5]))
+    assert windows.reversed().flat.tolist() == [3, 2, 1, 8, 7]
+    assert windows.reversed().starts.tolist() == [0, 3, 5]
+
+
+def test_what_the_shopper_had_is_left_to_the_repeats(fitted: Fitted) -> None:
+    """The walks go on by one; the shopper had the next two already."""
+    had = np.array([12, 13, 10, 11], np.int32)
+    assert not set(had.tolist()) & set(source(fitted).recommend(Shopper.of_sequence(had), NOTHING, 60).ords.tolist())
 
 
 def test_spectral_vectors_put_what_is_together_side_by_side() -> None:
