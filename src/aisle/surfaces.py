@@ -22,6 +22,7 @@ from aisle.rank.browse import Browsed, browse_order
 from aisle.rank.explore import explore, n_wanted
 from aisle.rank.mix import SURFACES, mix
 from aisle.retrieve.followed import follows_mask, taste
+from aisle.retrieve.graph import Graph
 from aisle.retrieve.groups import Groups
 from aisle.retrieve.hybrid import Retrieved
 from aisle.retrieve.reading import Library, Reading
@@ -126,6 +127,7 @@ class Surfaces:
                 category=shown.lead.product_type,
                 named=named | {"followed": _followed(shopper, shown)},
                 moment=lift.telling[codes[row]] if lift and codes[row] >= 0 else "",
+                shared=self._shared(int(ranked.because[row]), int(ranked.ords[row])),
             )
 
         hits = parts.hits.hits(ranked.ords, ranked.scores, sources=ranked.sources, reasons=why)
@@ -143,6 +145,13 @@ class Surfaces:
             model_versions=parts.model_versions(),
             context=moment,
         )
+
+    def _shared(self, seed: int, shown: int) -> list[tuple[str, str]]:
+        """What the knowledge graph knows of both; nothing without one."""
+        graph = self._parts.models.now.sources.get(Graph.name)
+        if seed < 0 or not isinstance(graph, Graph):
+            return []
+        return [(step.relation, step.name) for step in graph.facts((seed,), shown)]
 
     def _due(self, shopper: Shopper) -> Ords | None:
         """What the shopper bought and needs again by now; None where nobody buys again."""

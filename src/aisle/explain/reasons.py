@@ -155,6 +155,7 @@ def reasons_for_source(
     category: str = "",
     named: Mapping[str, str] = NOTHING,
     moment: str = "",
+    shared: Sequence[tuple[str, str]] = (),
 ) -> tuple[Reason, ...]:
     """Why a recommendation is shown: the source with the largest share first, then what else holds.
 
@@ -163,7 +164,8 @@ def reasons_for_source(
     `named` gives the subject of sources that have one of their own (followed:
     the brand; near_query: the words; in_group: the group), and
     `moment` the circumstance that makes the category popular now
-    (`hour:evening`, `place:gb`).
+    (`hour:evening`, `place:gb`). `shared` is what the knowledge graph knows of
+    the hit and the product that led here, as (relation, name), the most telling last.
     """
     reasons: list[Reason] = []
     for source in sources:
@@ -192,6 +194,9 @@ def reasons_for_source(
         # One product is named once; a reason about it that is weaker adds nothing.
         if not any(r.kind == found.kind or (found.item_id and r.item_id == found.item_id) for r in reasons):
             reasons.append(found)
+    # That something led here says little; what both have in common says why it did.
+    if reasons and title and reasons[0].kind in _VAGUE:
+        reasons[1:1] = [reason_for_step(relation, name, title, item_id=item_id) for relation, name in shared[-1:]]
     return tuple(reasons[:2]) or (Reason("trending"),)
 
 
@@ -204,6 +209,7 @@ def _of_moment(moment: str) -> Reason:
     return Reason(f"trending_{kind}")
 
 
+_VAGUE: Final = frozenset({"because_viewed", "because_cart", "because_bought", "similar_to"})
 _BY_STEP: Final = {"bought_with": "graph_bought_with", "viewed_with": "graph_viewed_with", "by": "graph_brand"}
 
 

@@ -53,6 +53,17 @@ def test_a_recommendation_names_what_led_to_it():
     assert reasons_for_source(()) == (Reason("trending"),)
 
 
+def test_what_both_products_have_in_common_says_why_one_led_to_the_other():
+    shared = [("viewed_with", ""), ("by", "Luma")]
+    told = reasons_for_source(("for_you",), "Mug", item_id="m1", relation="viewed", shared=shared)
+    assert [sentence(reason) for reason in told] == ["Because you viewed Mug", "Same brand as Mug"]
+    # A reason that says it already is left alone, as is one without a product.
+    assert reasons_for_source(("bought",), "Mug", item_id="m1", shared=shared) == (
+        Reason("bought_together", "Mug", "m1"),
+    )
+    assert reasons_for_source(("for_you",), "", relation="viewed", shared=shared) == (Reason("because_viewed"),)
+
+
 def kinds(query, *products, **options):
     return [r.kind for r in reasons_for_match(query, group(*products), **options)]
 
