@@ -274,8 +274,9 @@ def _sequence(task: Task) -> Fitted | None:
 
 
 def _what_comes_next(fitted: Fitted, around: Surroundings) -> list[Recommender]:
-    folder = fitted.files[MODEL_FILE].parent
-    return [SequenceSource.of(fitted.arrays, folder, max_length=int(fitted.params["max_length"]))]
+    folder, (n, dim) = fitted.files[MODEL_FILE].parent, fitted.arrays["vectors"].shape
+    index = around.new_index(dim) if around.new_index is not None and n > LOADED_AT_ONCE else None
+    return [SequenceSource.of(fitted.arrays, folder, max_length=int(fitted.params["max_length"]), index=index)]
 
 
 def _repeats(task: Task) -> Fitted | None:

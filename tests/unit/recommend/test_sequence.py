@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
@@ -89,6 +90,22 @@ def test_seeds_are_the_newest_steps_and_strangers_get_nothing(fitted: Fitted) ->
     assert len(asked.recommend(Shopper.of_sequence(NOTHING), NOTHING, 5)) == 0
     assert len(asked.recommend(Shopper.of_sequence(np.array([9999], np.int32)), NOTHING, 5)) == 0
     assert len(asked.recommend(Shopper.of_sequence(np.array([1], np.int32)), NOTHING, 500)) == N_ITEMS - 1
+
+
+def test_through_an_index_it_says_nearly_the_same(fitted: Fitted) -> None:
+    """This index is exact, so the order is the same; the probabilities are of a sample, here of all."""
+    shopper = Shopper.of_sequence(np.array([3, 4, 3, 5], np.int32))
+    vectors = fitted.arrays["vectors"]
+    through = Sequence.of(fitted.arrays, fitted.files[MODEL_FILE].parent, index=FaissDenseIndex(vectors.shape[1]))
+    plainly = source(fitted).recommend(shopper, NOTHING, 20)
+    assert through.recommend(shopper, NOTHING, 20).ords.tolist() == plainly.ords.tolist()  # not filled yet
+    through.keep_up()
+    found = through.recommend(shopper, NOTHING, 20)
+    assert found.ords.tolist() == plainly.ords.tolist()
+    assert np.allclose(found.scores, plainly.scores, atol=1e-4)
+    assert found.because is not None
+    assert plainly.because is not None
+    assert found.because.tolist() == plainly.because.tolist()
 
 
 def test_the_same_seed_gives_the_same_model(fitted: Fitted, tmp_path: Path) -> None:
