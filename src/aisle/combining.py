@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aisle.evaluate.next_item import TOP_K, Cases, Gain, Places, places
 from aisle.learn.blending import Moments, fit_weights
 from aisle.rank.combine import OF_A_SOURCE, Combination, tabulate
-from aisle.retrieve.combined import PROPOSED
+from aisle.retrieve.combined import PROPOSED, first
 from aisle.types import Candidates, Scores
 
 LEAST_MOMENTS: Final = 50
@@ -136,12 +136,10 @@ class _Tables:
         self, proposals: Mapping[str, Sequence[Candidates]], sources: Sequence[str], cases: Cases, popularity: Scores
     ) -> None:
         self._sources = tuple(sources)
-        made = [
-            tabulate(
-                {source: _first(proposals[source][row]) for source in sources}, sources, cases.shoppers[row], popularity
-            )
-            for row in range(len(cases))
-        ]
+        made = []
+        for row, shopper in enumerate(cases.shoppers):
+            told = {source: first(proposals[source][row], PROPOSED) for source in sources}
+            made.append(tabulate(told, sources, shopper, popularity))
         self._columns = [table.columns for table in made]
         self._rows = [
             int(at[0]) if len(at := np.flatnonzero(table.ords == target)) else -1
@@ -180,9 +178,3 @@ class _Tables:
                 scores = self._columns[row] @ weights
                 place[number] = min(TOP_K, int((scores > scores[self._rows[row]]).sum()))
         return Places(place)
-
-
-def _first(candidates: Candidates) -> Candidates:
-    if len(candidates) <= PROPOSED:
-        return candidates
-    return Candidates(candidates.source, candidates.ords[:PROPOSED], candidates.scores[:PROPOSED])

@@ -11,7 +11,8 @@ from aisle.errors import AisleError, ModelDamaged
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, Recommender
 from aisle.rank.combine import Combination
-from aisle.retrieve.combined import Combined
+from aisle.rank.mix import SURFACES
+from aisle.retrieve.combined import Combined, Once
 from aisle.shelf import SHELF, Model, Surroundings, sources_of
 from aisle.types import NOTHING
 
@@ -80,7 +81,9 @@ class ModelsInUse:
             sources = [source for of_one in self._sources.values() for source in of_one]
             found = sources_of(sources, self._around)
             if self._combination is not None:
-                found = {**found, Combined.name: Combined(self._combination, found)}
+                twice = [name for name in self._combination.sources if name in found and name in SURFACES["home"]]
+                found |= {name: Once(found[name]) for name in twice}
+                found[Combined.name] = Combined(self._combination, found)
             self.now = InUse(found, versions, self._combination)
         for of_one in self._sources.values() if keep_up else ():
             for source in of_one:

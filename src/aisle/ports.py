@@ -338,8 +338,12 @@ class DenseIndex(Protocol):
 
     def remove(self, ords: Ords) -> None: ...
 
-    def search(self, vector: Vectors, top_k: int, allowed: Ords | None = None) -> tuple[Ords, Scores]:
-        """The nearest, best first; `allowed` confines the search to those ords (exact then)."""
+    def search(
+        self, vector: Vectors, top_k: int, allowed: Ords | None = None, *, beam: int | None = None
+    ) -> tuple[Ords, Scores]:
+        """The nearest, best first; `allowed` confines the search to those ords (exact then).
+
+        `beam`: candidates a large index keeps in view; fewer are quicker, and miss some (None: its own number)."""
 
     def vectors(self, ords: Ords) -> Vectors:
         """float32[n, dim]; a row of zeros for an unknown ord."""

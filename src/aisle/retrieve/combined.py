@@ -23,6 +23,29 @@ class Ranks(Protocol):
     def rank(self, proposals: Mapping[str, Candidates], shopper: Shopper) -> tuple[Ords, Scores]: ...
 
 
+def first(candidates: Candidates, n: int) -> Candidates:
+    """The best n of them, without their features."""
+    if len(candidates) <= n:
+        return candidates
+    because = None if candidates.because is None else candidates.because[:n]
+    return Candidates(candidates.source, candidates.ords[:n], candidates.scores[:n], because)
+
+
+class Once:
+    """A source that an answer asks both by itself and within the combination: the second time it is not asked again."""
+
+    def __init__(self, source: Recommender) -> None:
+        self.name, self._source = source.name, source
+        self._last: tuple[Shopper, Ords, int, Candidates] | None = None
+
+    def recommend(self, shopper: Shopper, seeds: Ords, top_k: int) -> Candidates:
+        """What it said just now of the very same view of the shopper, or what it says now."""
+        last = self._last
+        if last is None or last[0] is not shopper or last[1] is not seeds or last[2] < top_k:
+            last = self._last = (shopper, seeds, top_k, self._source.recommend(shopper, seeds, top_k))
+        return first(last[3], top_k)
+
+
 class Combined:
     """Takes the place of `for_you` when a combination serves: the same name, the same reasons.
 

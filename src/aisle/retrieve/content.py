@@ -40,7 +40,8 @@ class Content:
         if length < 1e-6:
             return Candidates.none(self.name)
         without = np.concatenate([chosen, seeds])
-        ords, cosines = self._dense.search(query / np.float32(length), top_k + len(without))
+        n = top_k + len(without)
+        ords, cosines = self._dense.search(query / np.float32(length), n, beam=n)
         kept = ~np.isin(ords, without) & (cosines > 0)
         ords = ords[kept][:top_k].astype(np.int32)
         because = chosen[(self._dense.vectors(ords) @ vectors.T).argmax(axis=1)] if len(ords) else ords

@@ -104,9 +104,10 @@ class Paths:
 
     def _shared(self, names: Ords, candidate: int) -> int:
         """The rarest name that the candidate has too, -1 for none: what few have in common says the most."""
-        both = names[np.isin(names, self._row(self._told, candidate))]
-        both = both[self._said[both]]
-        return int(both[self._sizes[both].argmin()]) if len(both) else -1
+        # A handful of names: Python's sets are ten times as fast as numpy's.
+        both = {*names.tolist()}.intersection(self._row(self._told, candidate).tolist())
+        said = [name for name in both if self._said[name]]
+        return min(said, key=lambda name: (self._sizes[name], name), default=-1)
 
     def _through(self, name: int, candidate: int) -> tuple[Step, Step]:
         relation = _KINDS[self._kinds[name]]

@@ -104,7 +104,7 @@ class Sequence:
     def _by_index(self, state: Vectors, past: Ords, top_k: int) -> tuple[Ords, Scores]:
         assert self._index is not None
         past = np.unique(past)
-        ords, cosines = self._index.search(state, top_k + len(past))
+        ords, cosines = self._index.search(state, top_k + len(past), beam=top_k + len(past))
         kept = ~np.isin(ords, past)
         ords, logits = ords[kept][:top_k], cosines[kept][:top_k] * self._length
         if not len(ords):

@@ -73,7 +73,7 @@ class Similar:
         vector = self._dense.vectors(np.array([seed], np.int32))[0]
         if not vector.any():
             return _NOTHING
-        ords, cosines = self._dense.search(vector, self._neighbours)
+        ords, cosines = self._dense.search(vector, self._neighbours, beam=self._neighbours)
         here = ords < len(facts.category)
         ords, cosines = ords[here], cosines[here]
         same = (facts.category[ords] == facts.category[seed]) & (facts.category[seed] >= 0)

@@ -54,7 +54,7 @@ class Dense:
         self.rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
         self.searches = 0
 
-    def search(self, vector, top_k, allowed=None):
+    def search(self, vector, top_k, allowed=None, *, beam=None):
         self.searches += 1
         cosines = self.rows @ vector
         best = np.argsort(-cosines, kind="stable")[:top_k]

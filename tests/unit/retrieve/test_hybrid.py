@@ -34,7 +34,7 @@ class Dense:
     def __len__(self):
         return len(self.rows)
 
-    def search(self, vector, top_k, allowed=None):
+    def search(self, vector, top_k, allowed=None, *, beam=None):
         if self.error:
             raise self.error
         scores = self.rows @ vector

@@ -59,7 +59,9 @@ class FaissDenseIndex:
 
     # ------------------------------------------------------------------ reading
 
-    def search(self, vector: Vectors, top_k: int, allowed: Ords | None = None) -> tuple[Ords, Scores]:
+    def search(
+        self, vector: Vectors, top_k: int, allowed: Ords | None = None, *, beam: int | None = None
+    ) -> tuple[Ords, Scores]:
         """The nearest living, best first: int32[k], float32[k] with k <= top_k."""
         query = np.ascontiguousarray(vector, np.float32).reshape(self.dim)
         with self._reader:
@@ -72,7 +74,7 @@ class FaissDenseIndex:
                 all_live = self._n_living == self._n
                 living = None if all_live else np.flatnonzero(self._ord_of_row[: self._n] >= 0)
                 return self._exact(query, living, top_k)
-            return self._search_graph(query, min(top_k, self._n_living))
+            return self._search_graph(query, min(top_k, self._n_living), self._ef_search if beam is None else beam)
 
     def vectors(self, ords: Ords) -> Vectors:
         """float32[n, dim]; a row of zeros for an unknown ord."""
@@ -118,9 +120,9 @@ class FaissDenseIndex:
             best = np.argsort(-scores, kind="stable")
         return self._ord_of_row[best if rows is None else rows[best]], scores[best].astype(np.float32, copy=False)
 
-    def _search_graph(self, query: Vectors, top_k: int) -> tuple[Ords, Scores]:
+    def _search_graph(self, query: Vectors, top_k: int, beam: int) -> tuple[Ords, Scores]:
         faiss.omp_set_num_threads(1)  # a setting of the calling thread; waking others costs more than a search
-        options = faiss.SearchParametersHNSW(efSearch=max(self._ef_search, top_k))
+        options = faiss.SearchParametersHNSW(efSearch=max(beam, top_k))
         if self._n_living < self._n:
             if self._living_filter is None:
                 bits = np.packbits(self._ord_of_row[: self._n] >= 0, bitorder="little")
