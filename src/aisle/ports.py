@@ -341,9 +341,8 @@ class DenseIndex(Protocol):
     def search(
         self, vector: Vectors, top_k: int, allowed: Ords | None = None, *, beam: int | None = None
     ) -> tuple[Ords, Scores]:
-        """The nearest, best first; `allowed` confines the search to those ords (exact then).
-
-        `beam`: candidates a large index keeps in view; fewer are quicker, and miss some (None: its own number)."""
+        """The nearest, best first; `allowed` confines the search to those ords (exact then). `beam`: how many
+        candidates a large index keeps in view; fewer are quicker, and miss some (None: its own number)."""
 
     def vectors(self, ords: Ords) -> Vectors:
         """float32[n, dim]; a row of zeros for an unknown ord."""
