@@ -213,15 +213,14 @@ def train(
     if as_json:
         _print_json([_fields(v) for v in versions])
         return
-    if not versions:
-        _console().print("There are no events to learn from yet: import some with --events, or serve the shop.")
-        return
     from aisle.training_table import models_table, sources_table
 
     out = _console()
     out.print(models_table(versions))
     measured = sources_table(versions)
-    if measured is not None:
+    if measured is None:
+        out.print("There are too few events to measure by yet: import some with --events, or serve the shop.")
+    else:
         out.print(measured)
 
 

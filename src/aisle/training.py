@@ -54,8 +54,9 @@ def train(
     """Train the models of the shelf (None: SHELF), or `only` those named; one version each, active if it serves.
 
     A model that got no version (too little to learn from, or its training
-    failed) comes with an empty `version` and a note that says why. An empty log
-    trains nothing. What was killed is taken up where it was.
+    failed) comes with an empty `version` and a note that says why; without any
+    events only the catalogue is learned from. What was killed is taken up where
+    it was.
 
     Raises InvalidRequest for an unknown name, ShopBusy while another process
     trains, StorageError when a version cannot be written; what serves is
@@ -66,8 +67,6 @@ def train(
     for name in only:
         if name not in names:
             raise InvalidRequest(f"no model is called {name[:40]!r}: use one of {', '.join(names)}", field="only")
-    if not parts.stores.events.last_seq():
-        return []
     with Workbench(parts.path / "models") as bench:
         chosen = [model for model in shelf if not only or model.name in only]
         versions = _Training(parts, bench, chosen, progress or _silent, whole_shelf=len(chosen) == len(shelf)).run()

@@ -221,11 +221,14 @@ def test_when_the_time_is_up_the_rest_is_left_as_it_is(shop: Shop) -> None:
     assert shop.models() == []
 
 
-def test_a_shop_without_events_trains_nothing(tmp_path: Path) -> None:
+def test_a_shop_with_hardly_any_events_promotes_nothing_and_says_why(tmp_path: Path) -> None:
     with Shop.open(tmp_path / "shop", settings=SETTINGS) as opened:
         opened.upsert_products([Product(f"P{n}", f"Thing {n}") for n in range(5)])
         assert opened.wait_indexed(60)
-        assert opened.train() == []
+        made = opened.train()
+        assert len(made) == len(SHELF)
+        assert not any(one.active for one in made)
+        assert all(one.note.startswith("not ") for one in made)
         opened.record(Event("view_item", "v", (EventItem("P1"),)))
         made = opened.train()
         assert len(made) == len(SHELF)
