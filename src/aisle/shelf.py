@@ -8,7 +8,7 @@ in `retrieve/`. `aisle.training` fits, measures and promotes what stands here;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from aisle.learn.clicks import NAME as CLICKS
+from aisle.learn.clicks import earns as tastes_tell
 from aisle.learn.clicks import fit_clicks
 from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import Relation, earning, earns_its_place, evaluate_covisitation, train_covisitation
@@ -226,10 +227,11 @@ def _near_in_content(fitted: Fitted, around: Surroundings) -> list[Recommender]:
 
 
 def _clicks(task: Task) -> Fitted | None:
-    return fit_clicks(
+    found = fit_clicks(
         task.past, task.items, shown=Shown.read(task.events(), task.ord_of, task.items.category),
-        seed=task.seed, seconds=task.seconds, progress=task.progress,
+        judged=not task.final, seed=task.seed, seconds=task.seconds, progress=task.progress,
     )  # fmt: skip
+    return found if found is None or task.before is None else replace(found, metrics=task.before.metrics)
 
 
 def _by_taste(fitted: Fitted, around: Surroundings) -> list[Recommender]:
@@ -307,7 +309,7 @@ SHELF: Final[tuple[Model, ...]] = (
     Model("neighbours", _neighbours, _among_neighbours),
     Model("repeats", _repeats, _going_back, share=0.5),
     Model("buy_again", _repurchase, _buying_again, share=0.2, earns=_is_bought_again),
-    Model(CLICKS, _clicks, _by_taste),
+    Model(CLICKS, _clicks, _by_taste, share=2.0, earns=tastes_tell),
     Model(FACTORS, _factors, _of_a_taste, share=2.0),
     Model(GRAPH, _graph, _in_the_graph, share=2.0),
     Model("content", _content, _near_in_content, share=2.0),

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -31,6 +31,7 @@ from aisle.errors import TrainingFailed
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
+from aisle.learn.judged_clicks import judge, split
 from aisle.learn.shown import ENGAGED, HOME, KINDS, PLACES, Shown
 from aisle.learn.trials import ASK, DRAWN, N_CONTEXTS, Array, Trials, drawn_rows, shown_rows, with_categories
 
@@ -64,6 +65,7 @@ def fit_clicks(
     shown: Shown | None = None,
     n_factors: int = N_FACTORS,
     sweeps: int = SWEEPS,
+    judged: bool = False,
     seconds: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
@@ -71,12 +73,16 @@ def fit_clicks(
     """Fit on what was shown or, where the log does not tell, on what was taken; None for too few clicks.
 
     What the fit gives is read by `retrieve.clicks.TasteOfClicks`. `seconds` ends the sweeps early (0: no limit).
+    With `judged` the newest lists are not fitted on: metrics then tell how well their clicks are foretold.
     """
     has_lists = shown is not None and shown.has_lists
     n_clicks = len(past)
     if n_clicks < LEAST_CLICKS or not len(items):
         log.info("%s: %d engagements are too few, it takes %d", NAME, n_clicks, LEAST_CLICKS)
         return None
+    newest: Shown | None = None
+    if judged and has_lists and shown is not None:
+        shown, newest = split(shown)
     rows = shown_rows(shown, items) if has_lists and shown is not None else drawn_rows(past, len(items), seed)
     model = _Model(rows, with_categories(items), n_factors, seed)
     ends = time.monotonic() + seconds if seconds else float("inf")
@@ -91,8 +97,17 @@ def fit_clicks(
     except np.linalg.LinAlgError as error:
         raise TrainingFailed(f"model {NAME}: {error}; look for absurd prices in the feed") from error
     arrays = model.arrays(items)
+    metrics = judge(shown, newest, *model.logits(newest)) if shown is not None and newest is not None else {}
     params = {"n_factors": n_factors, "sweeps": sweep + 1, "impressions": has_lists, "n_rows": len(rows.user)}
-    return Fitted(NAME, arrays, params=params)
+    return Fitted(NAME, arrays, params=params, metrics=metrics)
+
+
+def earns(metrics: Mapping[str, float]) -> bool:
+    """Whether tastes tell more of clicks than popularity does, by more than chance.
+
+    Where the log has no lists to judge by, whether they tell more of the next step.
+    """
+    return metrics.get("auc_gain_low", metrics.get("taste.gain_low", 0.0)) > 0
 
 
 class _Model:
@@ -255,6 +270,15 @@ class _Model:
         self.items[:, 2:] = self.items[:, 2:] @ root.astype(np.float32)
 
     # ---------------------------------------------------------------- result
+
+    def logits(self, shown: Shown) -> tuple[Array, Array]:
+        """What shopper and product, and what the place, do to each row's logit: float32[n] each."""
+        users = np.zeros((len(shown), self.k + 2), np.float32)
+        users[:, 0] = 1
+        known = shown.visitor < self.n_users
+        users[known] = self.users[shown.visitor[known]]
+        tastes = np.einsum("ij,ij->i", users, self.items[shown.ords])
+        return tastes, self.offset[shown.kind.astype(np.int32) * PLACES + shown.place]
 
     def arrays(self, items: ItemTable) -> dict[str, Array | NDArray[np.int32]]:
         """What serving needs: products, and what a click says besides which product it was.

@@ -16,7 +16,7 @@ Relation: TypeAlias = Literal["", "viewed", "cart", "bought"]
 
 SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
     "home": {
-        "taste": 3.0,
+        "taste": 6.0,
         "for_you": 1.0,
         "followed": 0.25,
         "kindred": 0.2,
@@ -56,7 +56,7 @@ SURFACES: Final[Mapping[str, Mapping[str, float]]] = {
 smaller is a fallback: it decides only among what the sources before it leave open."""
 
 SPREAD: Final = {
-    "home": 0.85,
+    "home": 0.95,
     "trending": 0.85,
     "complementary": 0.85,
     "after_purchase": 0.85,

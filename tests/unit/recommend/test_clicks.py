@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aisle.learn.clicks import fit_clicks
+from aisle.learn.clicks import earns, fit_clicks
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import Codes, ItemTable
 from aisle.learn.seen import SeenStates
@@ -36,8 +36,8 @@ def table(**columns):
     )  # fmt: skip
 
 
-def log_of(visits, *, lists=True, seed=0):
-    """A log in which even visitors like the first three categories and red, odd ones the others and blue."""
+def log_of(visits, *, lists=True, alike=False, seed=0):
+    """Even visitors like the first three categories and red, odd ones the others and blue; or all are `alike`."""
     rng = np.random.default_rng(seed)
     events, time_ms = [], 0
     for visit in range(visits):
@@ -54,7 +54,8 @@ def log_of(visits, *, lists=True, seed=0):
         if lists:
             events.append(event("view_item_list", shown.tolist()))
         for place, item in enumerate(shown.tolist()):
-            likes = ((item // 10 < 3) == (who % 2 == 0)) + ((item % 2 == 0) == (who % 2 == 0))
+            even = alike or who % 2 == 0
+            likes = ((item // 10 < 3) == even) + ((item % 2 == 0) == even)
             if rng.random() < (0.02, 0.15, 0.6)[likes] / (1 + 0.2 * place):
                 events.append(event("view_item", [item]))
     return events
@@ -124,6 +125,17 @@ def test_the_next_answer_knows_the_last_event(source):
     before = source.recommend(Shopper.of_sequence(ords(0)), NOBODY, 20)
     after = source.recommend(Shopper.of_sequence(ords(0, 31, 33, 41, 43)), NOBODY, 20)
     assert share_liked(after) < share_liked(before)
+
+
+def test_tastes_earn_their_place_where_shoppers_differ_and_nowhere_else():
+    """Judged by the newest lists: which of the products that stood in one was clicked."""
+    apart = fitted(log_of(3000), judged=True).metrics
+    assert apart["auc"] > apart["auc_popular"] > 0.5
+    assert earns(apart)
+    alike = fitted(log_of(3000, alike=True), judged=True).metrics
+    assert alike["auc"] > 0.6
+    assert not earns(alike)
+    assert fitted(log_of(200), judged=True).metrics == {}  # too few lists to say anything
 
 
 def test_what_is_turned_away_speaks_against_its_like(source):
