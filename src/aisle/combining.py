@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from aisle.evaluate.next_item import TOP_K, Cases, Gain, Places, places
 from aisle.learn.blending import Moments, fit_weights
-from aisle.rank.combine import OF_A_SOURCE, Combination, tabulate
+from aisle.rank.combine import OF_A_SOURCE, OF_AN_ITEM, Combination, tabulate
 from aisle.retrieve.combined import PROPOSED, first
 from aisle.types import Candidates, Scores
 
@@ -77,9 +77,9 @@ def combine(
     whole = tables.fit(first, sources, seed)
 
     def measure(used: Sequence[str]) -> Places:
-        return tables.measure(tables.fit(first, used, seed, start=whole), second)
+        return tables.measure(tables.fit(first, used, seed, start=whole), second, used)
 
-    together = tables.measure(whole, second)
+    together = tables.measure(whole, second, sources)
     best_alone = max(alone, key=lambda source: alone[source].mrr)
     found, kept = [], sources
     if shares and len(sources) > 1:
@@ -115,7 +115,8 @@ def _needed(
 ) -> tuple[tuple[str, ...], Places]:
     """The sources left when those without which the rest does as well are taken out, the least useful first.
 
-    One look at each: what is missed while all others are there is missed among fewer too.
+    One look at each: what is missed while all others are there is missed among
+    fewer too. Of two that say the same, one stays.
     """
     best = together.mrr
     kept, found = sources, together
@@ -153,12 +154,24 @@ class _Tables:
         self, rows: NDArray[np.int64], sources: Sequence[str], seed: int, start: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """Weights float32[k] of all columns; 0 for those of sources that are left out."""
-        used = [row for row in rows.tolist() if self._rows[row] >= 0]
         kept, blocks = self._kept(sources)
-        moments = Moments.of([self._columns[row][:, kept] for row in used], [self._rows[row] for row in used])
+        told = [self._as_told(row, kept) for row in rows.tolist()]
+        used = [(columns, target) for columns, target in told if target >= 0]
         weights = np.zeros(len(kept), np.float32)
-        weights[kept] = fit_weights(moments, blocks=blocks, seed=seed, start=None if start is None else start[kept])
+        if used:
+            moments = Moments.of([columns for columns, _ in used], [target for _, target in used])
+            weights[kept] = fit_weights(moments, blocks=blocks, seed=seed, start=None if start is None else start[kept])
         return weights
+
+    def _as_told(self, row: int, kept: NDArray[np.bool_]) -> tuple[NDArray[np.float32], int]:
+        """What the sources whose columns are kept propose in a case, and the row that was taken, -1 for none.
+
+        What only others propose is not there at all: its own columns would bring it back.
+        """
+        columns, target = self._columns[row][:, kept], self._rows[row]
+        proposed = columns[:, : -len(OF_AN_ITEM) : len(OF_A_SOURCE)].any(axis=1)
+        found = int(proposed[:target].sum()) if target >= 0 and proposed[target] else -1
+        return columns[proposed], found
 
     def _kept(self, sources: Sequence[str]) -> tuple[NDArray[np.bool_], list[slice]]:
         width = len(OF_A_SOURCE)
@@ -171,10 +184,13 @@ class _Tables:
         """bool[k]: the columns of these sources, and those of the candidates themselves."""
         return self._kept(sources)[0]
 
-    def measure(self, weights: NDArray[np.float32], rows: NDArray[np.int64]) -> Places:
+    def measure(self, weights: NDArray[np.float32], rows: NDArray[np.int64], sources: Sequence[str]) -> Places:
+        """Where what was taken stands among what these sources propose."""
+        kept = self.columns_of(sources)
         place = np.full(len(rows), TOP_K, np.int32)
         for number, row in enumerate(rows.tolist()):
-            if self._rows[row] >= 0:
-                scores = self._columns[row] @ weights
-                place[number] = min(TOP_K, int((scores > scores[self._rows[row]]).sum()))
+            columns, target = self._as_told(row, kept)
+            if target >= 0:
+                scores = columns @ weights[kept]
+                place[number] = min(TOP_K, int((scores > scores[target]).sum()))
         return Places(place)

@@ -95,6 +95,26 @@ def test_where_nobody_goes_back_what_is_known_falls_to_the_end() -> None:
     assert found.combination.rank({"one": proposed("one", 5, 6)}, shopper(5))[0].tolist() == [6, 5]
 
 
+def test_of_two_sources_that_say_the_same_one_stays() -> None:
+    """Shoppers go back to what they had, or on to 99: each of two sources knows the way back, and nothing else does."""
+    rng = np.random.default_rng(0)
+    lists: dict[str, list[Candidates]] = {"back": [], "again": [], "on": []}
+    targets, shoppers = [], []
+    for _ in range(600):
+        own, other = rng.choice(90, 2, replace=False).tolist()
+        lists["back"].append(proposed("back", own))
+        lists["again"].append(proposed("again", own))
+        lists["on"].append(proposed("on", 99, other))
+        shoppers.append(shopper(own))
+        targets.append(own if rng.random() < 0.6 else 99)
+    cases = Cases(tuple(shoppers), np.array(targets, np.int32), np.arange(600, dtype=np.int32), np.zeros(600, np.int64))
+    found = combine(lists, cases, POPULARITY)
+    assert found is not None
+    assert len({"back", "again"} & set(found.combination.sources)) == 1
+    assert "on" in found.combination.sources
+    assert found.recall == 1.0
+
+
 def test_too_few_moments_make_no_combination() -> None:
     proposals, cases = world(60)
     assert combine(proposals, cases, POPULARITY) is None
