@@ -169,7 +169,7 @@ class _Tables:
         What only others propose is not there at all: its own columns would bring it back.
         """
         columns, target = self._columns[row][:, kept], self._rows[row]
-        proposed = columns[:, : -len(OF_AN_ITEM) : len(OF_A_SOURCE)].any(axis=1)
+        proposed = np.asarray(columns[:, : -len(OF_AN_ITEM) : len(OF_A_SOURCE)].any(axis=1))
         found = int(proposed[:target].sum()) if target >= 0 and proposed[target] else -1
         return columns[proposed], found
 
