@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
@@ -127,7 +128,7 @@ class Surfaces:
                 category=shown.lead.product_type,
                 named=named | {"followed": _followed(shopper, shown)},
                 moment=lift.telling[codes[row]] if lift and codes[row] >= 0 else "",
-                shared=self._shared(int(ranked.because[row]), int(ranked.ords[row])),
+                shared=partial(self._shared, int(ranked.because[row]), int(ranked.ords[row])),
             )
 
         hits = parts.hits.hits(ranked.ords, ranked.scores, sources=ranked.sources, reasons=why)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from aisle.types import NOTHING, Clause, Group, Query, Reason
@@ -155,7 +155,7 @@ def reasons_for_source(
     category: str = "",
     named: Mapping[str, str] = NOTHING,
     moment: str = "",
-    shared: Sequence[tuple[str, str]] = (),
+    shared: Callable[[], Sequence[tuple[str, str]]] = tuple,
 ) -> tuple[Reason, ...]:
     """Why a recommendation is shown: the source with the largest share first, then what else holds.
 
@@ -164,7 +164,7 @@ def reasons_for_source(
     `named` gives the subject of sources that have one of their own (followed:
     the brand; near_query: the words; in_group: the group), and
     `moment` the circumstance that makes the category popular now
-    (`hour:evening`, `place:gb`). `shared` is what the knowledge graph knows of
+    (`hour:evening`, `place:gb`). `shared()` tells what the knowledge graph knows of
     the hit and the product that led here, as (relation, name), the most telling last.
     """
     reasons: list[Reason] = []
@@ -196,7 +196,7 @@ def reasons_for_source(
             reasons.append(found)
     # That something led here says little; what both have in common says why it did.
     if reasons and title and reasons[0].kind in _VAGUE:
-        reasons[1:1] = [reason_for_step(relation, name, title, item_id=item_id) for relation, name in shared[-1:]]
+        reasons[1:1] = [reason_for_step(relation, name, title, item_id=item_id) for relation, name in shared()[-1:]]
     return tuple(reasons[:2]) or (Reason("trending"),)
 
 

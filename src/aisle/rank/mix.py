@@ -187,9 +187,10 @@ def _allowed(
     if due is not None and len(bought):
         bought = bought[~np.isin(bought, due)]
     unwanted = [seeds, shopper.disliked, shopper.cart, *([bought] if surface in NOT_AGAIN else [])]
-    known = np.concatenate(unwanted)
-    if len(known):
-        kept &= ~np.isin(ords, known)
+    known = np.zeros(n, bool)  # a table is several times as fast as a search in sorted numbers
+    for some in unwanted:
+        known[some[(some >= 0) & (some < n)]] = True
+    kept = kept & ~known[ords]
     found: Ords = ords[kept].astype(np.int32)
     if surface in OTHER_KIND:
         about = next((o for o in (seeds, shopper.cart, shopper.purchased[:3]) if len(o)), seeds)

@@ -100,7 +100,7 @@ class Paths:
 
     def _linked(self, relation: str, a: int, b: int) -> bool:
         table = self._links[relation]
-        return bool((self._row(table, a) == b).any() or (self._row(table, b) == a).any())
+        return b in self._row(table, a).tolist() or a in self._row(table, b).tolist()
 
     def _shared(self, names: Ords, candidate: int) -> int:
         """The rarest name that the candidate has too, -1 for none: what few have in common says the most."""

@@ -46,6 +46,7 @@ class Sequence:
         self._silence = np.where(self._known, np.float32(0), np.float32(-np.inf))
         self._empty_index, self._index = index, None if index is None or len(index) == 0 else index
         ords = np.flatnonzero(self._known).astype(np.int32)
+        self._n_known = len(ords)
         self._length = np.float32(np.linalg.norm(self._vectors[ords[0]]) if len(ords) else 1.0)
         self._sample = ords[:: max(1, len(ords) // SAMPLED)]
         self._sampled = self._vectors[self._sample]
@@ -109,8 +110,10 @@ class Sequence:
         ords, logits = ords[kept][:top_k], cosines[kept][:top_k] * self._length
         if not len(ords):
             return ords, logits
-        others = ~np.isin(self._sample, np.concatenate([ords, past]))
-        far, n_far = self._sampled[others] @ state, int(self._known.sum()) - len(ords) - len(past)
+        looked_at = np.zeros(len(self._vectors), bool)
+        looked_at[ords] = looked_at[past] = True
+        far = (self._sampled @ state)[~looked_at[self._sample]]
+        n_far = self._n_known - len(ords) - len(past)
         top = logits[0]
         total = np.exp(logits - top).sum() + max(0, n_far) * (np.exp(far - top).mean() if len(far) else 0.0)
         return ords.astype(np.int32), (logits - top - np.log(total)).astype(np.float32)

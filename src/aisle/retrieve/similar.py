@@ -33,7 +33,7 @@ class Similar:
         facts: Callable[[], CatalogueFacts],
         *,
         version: Callable[[], object] | None = None,
-        neighbours: int = 100,
+        neighbours: int = 64,
     ) -> None:
         self._dense, self._facts, self._version = dense, facts, version
         self._neighbours = neighbours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import islice
@@ -50,7 +51,7 @@ class SqliteCatalogStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._cache: dict[int, Group] = {}
+        self._cache: OrderedDict[int, Group] = OrderedDict()  # a plain dict finds its oldest slowly
         self._n_cached = 0
         self._cached_at = 0
         self._lock = Lock()
@@ -167,8 +168,8 @@ class SqliteCatalogStore:
                     self._cache[group.ord] = group
                     self._n_cached += len(group.products)
             while self._n_cached > CACHED_PRODUCTS:
-                oldest = next(iter(self._cache))
-                self._n_cached -= len(self._cache.pop(oldest).products)
+                _, oldest = self._cache.popitem(last=False)
+                self._n_cached -= len(oldest.products)
 
 
 # ------------------------------------------------------- inside a transaction
