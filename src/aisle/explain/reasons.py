@@ -81,11 +81,19 @@ _WITHOUT_SUBJECT: Final = {
     "trending_category": "trending",
     "matches_query": "in_catalogue",
     "close_meaning": "in_catalogue",
-    **{kind: "for_you" for kind in SENTENCES if kind.startswith("graph_")},
+    **{kind: kind.replace("graph_", "shares_") for kind in SENTENCES if kind.startswith("graph_")},
 }
 _PLAIN: Final[Mapping[str, Mapping[str, str]]] = {
     "for_you": {"en": "Picked for you", "zh": "为您挑选"},
     "in_catalogue": {"en": "In our catalogue", "zh": "本店商品"},
+    "shares_bought_with": {"en": "Often bought together", "zh": "常一起购买"},
+    "shares_viewed_with": {"en": "Often viewed together", "zh": "常一起浏览"},
+    "shares_brand": {"en": "Same brand", "zh": "同品牌"},
+    "shares_category": {"en": "Same category", "zh": "同类"},
+    "shares_color": {"en": "Same colour", "zh": "同色"},
+    "shares_material": {"en": "Same material", "zh": "材质相同"},
+    "shares_pattern": {"en": "Same pattern", "zh": "图案相同"},
+    "shares_attribute": {"en": "Much in common", "zh": "有共同特点"},
 }
 
 WELL_REVIEWED: Final = 4.0
@@ -196,7 +204,8 @@ def reasons_for_source(
             reasons.append(found)
     # That something led here says little; what both have in common says why it did.
     if reasons and title and reasons[0].kind in _VAGUE:
-        reasons[1:1] = [reason_for_step(relation, name, title, item_id=item_id) for relation, name in shared()[-1:]]
+        # The product is named already: the short form.
+        reasons[1:1] = [reason_for_step(relation, name, "", item_id=item_id) for relation, name in shared()[-1:]]
     return tuple(reasons[:2]) or (Reason("trending"),)
 
 

@@ -56,7 +56,7 @@ def test_a_recommendation_names_what_led_to_it():
 def test_what_both_products_have_in_common_says_why_one_led_to_the_other():
     shared = [("viewed_with", ""), ("by", "Luma")]
     told = reasons_for_source(("for_you",), "Mug", item_id="m1", relation="viewed", shared=lambda: shared)
-    assert [sentence(reason) for reason in told] == ["Because you viewed Mug", "Same brand as Mug"]
+    assert [sentence(reason) for reason in told] == ["Because you viewed Mug", "Same brand"]
     # A reason that says it already is left alone, as is one without a product.
     assert reasons_for_source(("bought",), "Mug", item_id="m1", shared=lambda: shared) == (
         Reason("bought_together", "Mug", "m1"),
