@@ -29,12 +29,11 @@ LEAST_GAIN: Final = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one source is worth: alone, and what the combination gains by it (recall and MRR at 20)."""
+    """What one source is worth: alone (recall and MRR at 20), and the MRR that the combination gains by it."""
 
     source: str
     recall: float
     mrr: float
-    gain_in_recall: Gain
     gain_in_mrr: Gain
 
 
@@ -102,7 +101,6 @@ def _share(source: str, alone: Places, together: Places, without: Places, cases:
         source,
         alone.recall,
         alone.mrr,
-        Gain.of(together.hits, without.hits, cases.visitor),
         Gain.of(together.reciprocals, without.reciprocals, cases.visitor),
     )
 

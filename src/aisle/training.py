@@ -34,13 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("aisle.training")
 
-_BATCH: Final = 20_000
 _PROPOSED: Final = 100
 """Candidates of a source that are kept of each case, for the combination."""
 _COMBINED: Final = 2000
 """Cases that the combination is fitted and measured on: each takes a tenth of a megabyte meanwhile."""
-_WATCHED: Final = 3000
-"""Cases that a model may look at while it is fitted."""
 _PAST, _ALL = "past", "all"
 
 

@@ -35,7 +35,6 @@ CARD_FILE: Final = "encoder.json"
 MODEL_FILE: Final = "model.onnx"
 DIM: Final = 64
 LEAST_PHOTOS: Final = 60
-MOST_PHOTOS: Final = 20_000
 BATCH, RATE, MOST_EPOCHS = 64, 2e-3, 40
 PAIR_WEIGHT, VIEW_WEIGHT, TEMPERATURE = 0.3, 0.3, 0.1
 _NO_LABEL: Final = -1

@@ -370,12 +370,11 @@ def _padded(sequences: Sequences, rows: np.ndarray) -> NDArray[np.int64]:
 # --------------------------------------------------------------- validation
 
 
-def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] | None = None) -> NDArray[np.int64]:
-    """Place from 0 of each target among all items but those of its history, by the sum of logits times `scales`."""
+def ranks(models: Sequence[SequenceModel], held: Held) -> NDArray[np.int64]:
+    """Place from 0 of each target among all items but those of its history, by the sum of the models' logits."""
     import torch
 
     found = np.zeros(len(held), np.int64)
-    weights = scales or [1.0] * len(models)
     order = np.argsort([len(history) for history in held.histories], kind="stable")
     with torch.no_grad():
         tables = []
@@ -385,7 +384,7 @@ def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] |
         for begin in range(0, len(order), 256):
             rows = order[begin : begin + 256]
             scores = torch.zeros(len(rows), len(tables[0]))
-            for model, table, weight in zip(models, tables, weights, strict=True):
+            for model, table in zip(models, tables, strict=True):
                 histories = [held.histories[row][-model.max_length :] for row in rows.tolist()]
                 width = max(1, max(len(history) for history in histories))
                 x = np.full((len(rows), width), -1, np.int64)
@@ -394,7 +393,7 @@ def ranks(models: Sequence[SequenceModel], held: Held, scales: Sequence[float] |
                 padded = torch.from_numpy(x)
                 kept = padded >= 0
                 inputs = table[padded.clamp(min=0)] * kept[..., None]
-                scores += model.states(inputs, kept)[:, -1] @ table.T * (weight / model.temperature)
+                scores += model.states(inputs, kept)[:, -1] @ table.T / model.temperature
             for line, row in zip(scores, rows.tolist(), strict=True):
                 line[torch.from_numpy(held.histories[row].astype(np.int64))] = -1e9
             target = torch.from_numpy(held.targets[rows].astype(np.int64))

@@ -25,8 +25,9 @@ class Sequence:
     `scale`. Scores are logits, less the logarithm of their exponentials' sum over
     what is new to the shopper: logarithms of probabilities.
 
-    With an `index`, filled when the source is first kept up, not every vector is
-    looked at: the sum is then that of the nearest and an estimate from a sample of the others.
+    With an `index`, given empty and filled when the source is first kept up, not
+    every vector is looked at: the sum is then that of the nearest and an estimate
+    from a sample of the others.
     """
 
     name = "sequence"
@@ -44,7 +45,8 @@ class Sequence:
         self._state, self._scale, self._max_length = state, np.float32(scale), max_length
         self._known: NDArray[np.bool_] = np.asarray(self._vectors.any(axis=1))
         self._silence = np.where(self._known, np.float32(0), np.float32(-np.inf))
-        self._empty_index, self._index = index, None if index is None or len(index) == 0 else index
+        self._index: DenseIndex | None = None  # until it is filled
+        self._empty_index = index
         ords = np.flatnonzero(self._known).astype(np.int32)
         self._n_known = len(ords)
         self._length = np.float32(np.linalg.norm(self._vectors[ords[0]]) if len(ords) else 1.0)
