@@ -9,20 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
-from aisle.explain.reasons import MatchReasons
 from aisle.intake.importer import Importer
 from aisle.ports import Changes
-from aisle.rank.blend import blend
 from aisle.rank.mix import SURFACES as _SURFACES
-from aisle.rank.page import check_page, rank_page
+from aisle.rank.page import check_page
 from aisle.retrieve.reading import Reading
+from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
@@ -38,14 +36,11 @@ from aisle.types import (
     Page,
     Product,
     Promotion,
-    Query,
     Slate,
     Suggestion,
     now_ms,
 )
 from aisle.understand.filters import parse_filters
-from aisle.understand.highlight import highlighter
-from aisle.understand.query import relax, without
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -71,6 +66,7 @@ class Shop:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._surfaces = Surfaces(parts)
+        self._searching = Searching(parts)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -141,82 +137,13 @@ class Shop:
             return self._remember(slate, visitor_id, started, record)
         asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
         kept = self._parts.answers.get(asked)
-        slate = kept or self._search(query, conditions, counted, page, hits_per_page, sort, ignore)
+        slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
         if rescue is not None:
             slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))
         return self._remember(replace(slate, context=dated(context)), visitor_id, started, record)
-
-    def _search(
-        self,
-        text: str,
-        conditions: Filters,
-        facets: Sequence[str],
-        page: int,
-        hits_per_page: int,
-        sort: str,
-        ignore: Sequence[str],
-    ) -> Slate:
-        parts, offset = self._parts, page * hits_per_page
-        window = self.settings.search.top_k if sort == "relevance" else hits_per_page
-        retrieve = partial(
-            parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort, offset=offset, top_k=window
-        )
-        query = without(parts.understander.understand(text), ignore)
-        found = retrieve(query)
-        for milder in relax(query):
-            if found.n_hits:
-                break  # a guess must never empty the page: else what was understood becomes a wish
-            query, found = milder, retrieve(milder)
-        if found.n_hits == 0 and parts.ord_of(text.strip()) >= 0:  # a product's own id, as its seller types it
-            found = retrieve(Query(""), filters=(*conditions, parts.group_clause(text.strip())))
-        beyond = None
-        if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
-            beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
-        ranked = rank_page(
-            found.ords,
-            blend(
-                found.bm25,
-                found.cosine,
-                weight=self.settings.search.dense_weight,
-                matched=found.matched,
-                bonus=self.settings.search.match_bonus,
-                affinity=(affinity := parts.category_affinity(found.vector, found.ords)),
-                affinity_weight=self.settings.search.category_weight,
-            ),
-            {"bm25": found.bm25, "cosine": found.cosine, "category": affinity},
-            offset=offset,
-            n=hits_per_page,
-            beyond=beyond,
-            in_order=sort != "relevance",
-        )
-        why = MatchReasons(query, by_meaning=found.vector is not None)
-        hits = parts.hits.hits(
-            ranked.ords,
-            ranked.scores,
-            first_position=offset,
-            wanted=(*conditions, *(u.clause for u in query.understood)),
-            sources=ranked.sources,
-            reasons=lambda _row, group: why(group),
-            highlights=highlighter(query),
-        )
-        return Slate(
-            list_id="",
-            surface="search",
-            hits=hits,
-            query=query,
-            n_hits=found.n_hits,
-            page=page,
-            hits_per_page=hits_per_page,
-            facets=found.facets,
-            facet_stats=found.facet_stats,
-            features=ranked.features,
-            propensities=(1.0,) * len(hits),
-            model_versions=parts.model_versions(),
-            degraded=found.degraded or parts.lacking,
-        )
 
     def recommend(
         self,

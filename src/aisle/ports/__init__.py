@@ -1,0 +1,46 @@
+"""What the stages ask of the world, as small protocols.
+
+Adapters fulfil them, `aisle.wiring` chooses the adapters, and
+`aisle.testing` ships the contract suite that each one must pass.
+"""
+
+from __future__ import annotations
+
+from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, TextEncoder
+from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
+from aisle.ports.sources import CatalogueFacts, Recommender, Shopper
+from aisle.ports.stores import (
+    ApiKey,
+    CatalogStore,
+    Changes,
+    ContentStore,
+    EventLog,
+    KeyStore,
+    ModelStore,
+    SlateLog,
+    StateStore,
+    VectorStore,
+)
+
+__all__ = [
+    "ApiKey",
+    "AudioEncoder",
+    "CatalogStore",
+    "CatalogueFacts",
+    "Changes",
+    "ContentStore",
+    "DenseIndex",
+    "Encoder",
+    "EventLog",
+    "ImageEncoder",
+    "KeyStore",
+    "LexicalIndex",
+    "LexicalResult",
+    "ModelStore",
+    "Recommender",
+    "Shopper",
+    "SlateLog",
+    "StateStore",
+    "TextEncoder",
+    "VectorStore",
+]

@@ -1,0 +1,49 @@
+"""Texts, pictures and recordings to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.types import Vectors
+
+
+class Encoder(Protocol):
+    """Anything to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Model and weights' hash: two encoders of one name give the same vectors."""
+
+    @property
+    def dim(self) -> int: ...
+
+
+@runtime_checkable
+class TextEncoder(Encoder, Protocol):
+    """Texts to unit vectors."""
+
+    def covers(self, language: str) -> bool:
+        """Whether the encoder was trained on that language (ISO 639-1)."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """float32[n, dim], rows of length 1."""
+
+
+@runtime_checkable
+class ImageEncoder(Encoder, Protocol):
+    """Pictures to unit vectors."""
+
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> Vectors:
+        """float32[n, dim], rows of length 1, of RGB pictures uint8[height, width, 3] of any sizes."""
+
+
+@runtime_checkable
+class AudioEncoder(Encoder, Protocol):
+    """Recordings to unit vectors."""
+
+    def encode(self, waveforms: Sequence[NDArray[np.float32]], rate: int) -> Vectors:
+        """float32[n, dim], rows of length 1, of mono waveforms float32[samples] in [-1, 1], `rate` samples a second."""
