@@ -50,6 +50,8 @@ _WORDS_PATIENCE_S = 5.0
 """Seconds that the reading of the catalogue's words waits for an import to end."""
 _SUGGESTIONS_EVERY_S = 900.0
 """Seconds between looks at what shoppers have searched for."""
+_FEW_ENTRIES = 5000
+_CHINESE_WORDS = 20_000
 
 
 class Parts:
@@ -73,7 +75,6 @@ class Parts:
         self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
-        self._whole_histories = False
         self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
@@ -247,6 +248,10 @@ class Parts:
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
+    def entry(self, ord_: int) -> Entry | None:
+        """A product as it is suggested; None when it is gone."""
+        return self._entries.get(ord_)
+
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
         dense = self.indexes.dense
@@ -417,6 +422,7 @@ class Parts:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
             return False
+        small = False
         if self._words_changed.is_set() and time.monotonic() >= self._words_due:
             started = time.monotonic()
             self._words_changed.clear()
@@ -425,17 +431,34 @@ class Parts:
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )
+            # Few products are quickly gathered: new categories are then suggested at once.
+            small = len(self._entries) <= _FEW_ENTRIES
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
         due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        if self.suggester.stale or due:
-            self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
-            categories = dict(self.indexes.lexical.vocabulary("product_type"))
-            entries = [*list(self._entries.values()), *category_entries(categories)]
-            self.suggester.rebuild(entries, self.queries.popular())
+        if self.suggester.stale or due or small:
+            self.gather_suggestions()
         return False
+
+    def gather_suggestions(self) -> None:
+        """Everything that may be suggested, anew; takes a second for 45,000 products."""
+        lexical = self.indexes.lexical
+        self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
+        entries = [*list(self._entries.values()), *category_entries(dict(lexical.vocabulary("product_type")))]
+        chinese = dict(lexical.vocabulary("chinese", _CHINESE_WORDS))
+        self.suggester.rebuild(entries, self.queries.popular(), chinese)
+        for word in list(chinese)[:1]:
+            lexical.document_frequency(word)  # loads the segmenter here, not while a shopper waits
 
 
 def _suggestable(group: Group) -> Entry:
     lead = group.lead
-    return Entry(group_title(group), item_id=lead.item_id, image_link=lead.image_link, key=str(group.ord))
+    now = lead.current_price
+    return Entry(
+        group_title(group),
+        item_id=lead.item_id,
+        image_link=lead.image_link,
+        key=str(group.ord),
+        price=now,
+        was=lead.price if now is not None and lead.price != now else None,
+    )

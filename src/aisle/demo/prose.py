@@ -146,7 +146,9 @@ def _book_title(kind: Kind, rng: Random, zh: bool) -> str:
 def _chinese_title(kind: Kind, brand: Brand, line: str, whom: str, traits: str, rng: Random) -> str:
     """As marketplaces write them: glued or spaced, the maker in both scripts, gear with a model number."""
     if not brand.is_latin:
-        return rng.choice((f"{brand.zh} {line} {whom}{traits}{kind.zh}", f"{brand.zh}{whom}{traits}{kind.zh} {line}系列"))
+        return rng.choice(
+            (f"{brand.zh} {line} {whom}{traits}{kind.zh}", f"{brand.zh}{whom}{traits}{kind.zh} {line}系列")
+        )
     maker = rng.choice((brand.en, f"{brand.en} {brand.zh}"))
     if kind.department in "SEO":
         model = f"{rng.choice(MODELS)}{rng.randrange(10, 99)}{rng.choice(('', '0', '0 Pro'))}"

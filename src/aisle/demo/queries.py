@@ -27,10 +27,10 @@ UNSOLD_EN = (
 UNSOLD_ZH = ("冲浪板", "打印机墨盒", "汽车电瓶", "狗粮", "鱼竿", "小提琴", "浇水管", "婴儿车")
 
 NOUNS_ZH: dict[str, tuple[str, ...]] = {
-    "hoodie": ("卫衣", "连帽衫"), "tee": ("短袖", "t恤"), "trousers": ("裤子",), "jacket": ("外套",), "dress": ("裙子",),
-    "sneaker": ("板鞋", "鞋子"), "running": ("跑鞋", "运动鞋"), "boot": ("短靴",), "backpack": ("背包", "书包"),
-    "handbag": ("女包",), "headphones": ("耳机",), "earbuds": ("蓝牙耳机",), "powerbank": ("移动电源",), "mug": ("杯子",),
-    "bottle": ("保温杯",), "notebook": ("本子",), "plush": ("玩偶",),
+    "hoodie": ("卫衣", "连帽衫"), "tee": ("短袖", "t恤"), "trousers": ("裤子",), "jacket": ("外套",),
+    "dress": ("裙子",), "sneaker": ("板鞋", "鞋子"), "running": ("跑鞋", "运动鞋"), "boot": ("短靴",),
+    "backpack": ("背包", "书包"), "handbag": ("女包",), "headphones": ("耳机",), "earbuds": ("蓝牙耳机",),
+    "powerbank": ("移动电源",), "mug": ("杯子",), "bottle": ("保温杯",), "notebook": ("本子",), "plush": ("玩偶",),
 }  # fmt: skip
 """What else shoppers call a kind of product."""
 
@@ -75,7 +75,9 @@ def write_query(world: World, need: Need, gender: int, rng: Random) -> str:
             words.insert(0, rng.choice([b.in_china for b in BRANDS if kind.department in b.departments]) + " ")
         text = (" " if rng.random() < 0.2 else "").join([*words, noun])
         if np.isfinite(need.max_price):
-            return f"{text}{rng.choice((' ', ''))}{need.max_price:.0f}{rng.choice(('以下', '元以下', '元以内', '块以内'))}"
+            return (
+                f"{text}{rng.choice((' ', ''))}{need.max_price:.0f}{rng.choice(('以下', '元以下', '元以内', '块以内'))}"
+            )
         return text
     noun = kind.en.lower() if rng.random() < 0.7 else rng.choice(kind.synonyms)
     if rng.random() < 0.06:

@@ -19,10 +19,15 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.han import has_han, simplified
+
 WORD: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 """A word, or one Chinese character."""
 
 MAX_WORDS: Final = 10
+MAX_CHINESE: Final = 31
+"""Words of a text with Chinese, in which every character is one."""
+PLACE_BITS: Final = 5
 MAX_PREFIX: Final = 14
 """Letters up to which the tree of prefixes is kept."""
 
@@ -42,24 +47,30 @@ Words: TypeAlias = tuple[str, ...]
 
 
 class Match(NamedTuple):
-    """A text that matches; `words` are the beginnings that were looked for in the end."""
+    """A text that matches; `words` are the beginnings that were looked for in the end, `whole` that none is missing."""
 
     row: int
     score: float
     words: Words
+    whole: bool = True
 
 
 def fold_word(word: str) -> str:
-    """A word without case, width and accents."""
+    """A word without case, width and accents; Chinese as simplified characters."""
     if word.isascii():
         return word.lower()
+    if word >= "㐀":
+        return simplified(word)
     plain = unicodedata.normalize("NFKD", word)
     return unicodedata.normalize("NFKC", "".join(c for c in plain if not unicodedata.combining(c))).casefold()
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded, at most MAX_WORDS."""
-    return [fold_word(m) for m in WORD.findall(text)[:MAX_WORDS]]
+    """The words of a text, folded, at most MAX_WORDS, or MAX_CHINESE where there is Chinese among them."""
+    found = WORD.findall(text)
+    if len(found) > MAX_WORDS:
+        found = found[: MAX_CHINESE if has_han(text) else MAX_WORDS]
+    return [fold_word(m) for m in found]
 
 
 class Completions:
@@ -74,7 +85,7 @@ class Completions:
                 of_word = postings.get(word)
                 if of_word is None:
                     of_word = postings[word] = array("I")
-                of_word.append(row << 4 | place)
+                of_word.append(row << PLACE_BITS | place)
         self.n = len(texts)
         self._words = sorted(postings)
         self._word_at = {word: at for at, word in enumerate(self._words)}
@@ -83,7 +94,10 @@ class Completions:
         packed = np.concatenate(
             [np.frombuffer(postings[w], np.uint32) for w in self._words] or [np.empty(0, np.uint32)]
         )
-        self._rows, self._places = (packed >> 4).astype(np.int32), (packed & 15).astype(np.int8)
+        self._rows, self._places = (
+            (packed >> PLACE_BITS).astype(np.int32),
+            (packed & (2**PLACE_BITS - 1)).astype(np.int8),
+        )
         self._base = np.asarray(boosts, np.float32) - PER_WORD * lengths
         self._next = self._tree()
 
@@ -105,13 +119,20 @@ class Completions:
         """Whether it is a whole word of some text."""
         return word in self._word_at
 
+    def likeliest(self, begun: str) -> str:
+        """The word of most texts among those that begin so; empty when none does."""
+        low = bisect_left(self._words, begun)
+        high = bisect_left(self._words, begun + "\U0010ffff", low)
+        return self._words[low + int(np.diff(self._starts[low : high + 1]).argmax())] if low < high else ""
+
     # --------------------------------------------------------------- search
 
-    def search(self, words: Sequence[str], *, last_whole: bool, top_k: int) -> list[Match]:
+    def search(self, words: Sequence[str], *, last_whole: bool, top_k: int, forgiving: bool = True) -> list[Match]:
         """Texts with all the words, the last one begun unless `last_whole`; best first.
 
         When those are fewer than `top_k`, also texts with one typing error in
         one of the words; when there are none of either, texts with most of the words.
+        Only those with all words as typed when not `forgiving`.
         """
         if not self.n or not words:
             return []
@@ -129,6 +150,8 @@ class Completions:
             held += part > 0
         rows = np.flatnonzero(held == len(words))
         found = self._best(rows, total[rows], top_k, tuple(words))
+        if not forgiving:
+            return found
         if len(found) < (1 if len(words) > SURE_WORDS else top_k):
             for at, word in enumerate(words):
                 if len(word) > 1 and not word.isdigit():  # another number is another product
@@ -137,7 +160,7 @@ class Completions:
                     found += self._mistyped(words, at, whole, before, total - parts[at], held - (parts[at] > 0), top_k)
         if not found and len(words) > 1:
             rows = np.flatnonzero(held == max(1, int(held.max())))
-            found = self._best(rows, total[rows] - MISSING, top_k, tuple(words))
+            found = [m._replace(whole=False) for m in self._best(rows, total[rows] - MISSING, top_k, tuple(words))]
         return sorted(found, key=lambda m: (-m.score, m.row))[: 2 * top_k]
 
     def _slice(self, word: str, whole: bool) -> tuple[int, int, int]:

@@ -20,8 +20,8 @@ MAX_WORD: Final = 8
 """Characters of the longest name that is looked for in a run."""
 
 PADDING: Final = frozenset(
-    """的 我想买 我想要 我要买 我要 想买 想要 我想 有没有 有什么 请问 推荐 一下 给我 帮我 帮我找 找一下 求推荐 适合 那种 什么样
-    一款 一双 一件 一条 一个 一只 一台 一把 一本 一支 一顶 一副 一套 一些 几款 有吗 吗 呢""".split()  # noqa: SIM905
+    """的 我想买 我想要 我要买 我要 想买 想要 我想 有没有 有什么 请问 推荐 一下 给我 帮我 帮我找 找一下 求推荐
+    适合 那种 什么样 一款 一双 一件 一条 一个 一只 一台 一把 一本 一支 一顶 一副 一套 一些 几款 有吗 吗 呢""".split()  # noqa: SIM905
 )
 """What shoppers say around what they want."""
 
@@ -32,27 +32,31 @@ AFTER: Final = frozenset("鞋包裤裙表帽袜衣装衫灯杯碗笔")
 """Nouns of one character that 女, 黑 or 棉 may stand before."""
 
 ONE_KIND: Final[tuple[tuple[str, ...], ...]] = (
-    ("卫衣", "连帽卫衣", "连帽衫", "帽衫", "套头衫"), ("T恤", "短袖", "体恤", "汗衫"), ("长裤", "裤子", "休闲裤", "西裤"),
-    ("短裤", "热裤", "五分裤"), ("连衣裙", "裙子", "长裙"), ("半身裙", "裙子", "短裙"), ("夹克", "外套", "风衣"),
-    ("毛衣", "针织衫", "羊毛衫"), ("衬衫", "衬衣"), ("毛线帽", "针织帽", "冷帽", "帽子"), ("棒球帽", "鸭舌帽", "帽子"),
-    ("围巾", "披肩"), ("袜子", "短袜", "袜"), ("休闲鞋", "板鞋", "小白鞋", "运动鞋"), ("跑步鞋", "跑鞋", "运动鞋"),
+    ("卫衣", "连帽卫衣", "连帽衫", "帽衫", "套头衫"), ("T恤", "短袖", "体恤", "汗衫"),
+    ("长裤", "裤子", "休闲裤", "西裤"), ("短裤", "热裤", "五分裤"), ("连衣裙", "裙子", "长裙"),
+    ("半身裙", "裙子", "短裙"), ("夹克", "外套", "风衣"), ("毛衣", "针织衫", "羊毛衫"), ("衬衫", "衬衣"),
+    ("毛线帽", "针织帽", "冷帽", "帽子"), ("棒球帽", "鸭舌帽", "帽子"), ("围巾", "披肩"), ("袜子", "短袜", "袜"),
+    ("休闲鞋", "板鞋", "小白鞋", "运动鞋"), ("跑步鞋", "跑鞋", "运动鞋"),
     ("靴子", "短靴", "马丁靴", "登山靴", "雪地靴"), ("凉鞋", "拖鞋", "沙滩鞋"), ("双肩包", "背包", "书包"),
     ("托特包", "购物袋", "帆布袋"), ("手提包", "手袋", "女包", "单肩包", "包包"), ("钱包", "卡包", "皮夹"),
     ("头戴耳机", "耳机", "耳麦"), ("真无线耳机", "耳机", "蓝牙耳机", "耳塞"), ("音箱", "音响", "扬声器"),
-    ("充电宝", "移动电源"), ("智能手表", "运动手表"), ("马克杯", "杯子", "咖啡杯", "水杯"), ("水壶", "水杯", "保温杯"),
-    ("平底锅", "煎锅", "锅"), ("烧水壶", "热水壶", "电水壶"), ("厨师刀", "菜刀", "刀具"), ("咖啡豆", "咖啡"),
-    ("茶叶", "茶"), ("面霜", "润肤霜", "护肤霜"), ("洗发水", "洗发露", "洗头膏"), ("口红", "唇膏"), ("毛绒熊", "玩偶", "公仔"),
-    ("积木", "乐高"), ("拼图", "拼板"), ("桌游", "桌面游戏"), ("小说", "故事书"), ("菜谱书", "菜谱", "食谱"),
-    ("旅行指南", "旅游书", "攻略"), ("笔记本", "本子", "手账"), ("台灯", "床头灯", "桌灯"), ("抱枕", "靠枕", "靠垫"),
-    ("盖毯", "毯子", "毛毯"), ("椅子", "座椅"), ("哑铃", "杠铃"), ("瑜伽垫", "健身垫"),
+    ("充电宝", "移动电源"), ("智能手表", "运动手表"), ("马克杯", "杯子", "咖啡杯", "水杯"),
+    ("水壶", "水杯", "保温杯"), ("平底锅", "煎锅", "锅"), ("烧水壶", "热水壶", "电水壶"),
+    ("厨师刀", "菜刀", "刀具"), ("咖啡豆", "咖啡"), ("茶叶", "茶"), ("面霜", "润肤霜", "护肤霜"),
+    ("洗发水", "洗发露", "洗头膏"), ("口红", "唇膏"), ("毛绒熊", "毛绒玩具", "玩偶", "公仔"),
+    ("积木", "积木玩具", "乐高"),
+    ("拼图", "拼板"), ("桌游", "桌面游戏"), ("小说", "故事书"), ("菜谱书", "烹饪", "菜谱", "食谱"),
+    ("旅行指南", "旅行", "旅游书", "攻略"), ("笔记本", "本子", "手账"), ("台灯", "床头灯", "桌灯"),
+    ("抱枕", "靠枕", "靠垫"), ("盖毯", "毯子", "毛毯"), ("椅子", "座椅"), ("哑铃", "杠铃"), ("瑜伽垫", "健身垫"),
 )  # fmt: skip
 """Names of one kind of product, the usual one first: where the shop lacks the shopper's word, another stands for it."""
 
 ONE_TRAIT: Final[tuple[tuple[str, ...], ...]] = (
     ("棉", "纯棉", "全棉"), ("真皮", "牛皮", "皮革"), ("羊毛", "美利奴羊毛", "纯羊毛"), ("竹", "竹制", "竹子"),
-    ("橡木", "实木", "木质"), ("防水", "防雨", "不透水"), ("加绒", "绒里", "保暖"), ("透气", "网面"), ("轻量", "轻便"),
-    ("降噪", "消噪", "主动降噪"), ("无线", "蓝牙"), ("防滑", "抓地"), ("不粘", "不沾"), ("静音", "无声"), ("弹力", "有弹性"),
-    ("宽松", "肥大", "阔版"), ("修身", "紧身"), ("条纹", "条子"), ("保温", "隔热"), ("保湿", "补水", "滋润"), ("陶瓷", "瓷"),
+    ("橡木", "实木", "木质"), ("防水", "防雨", "不透水"), ("加绒", "绒里", "保暖"), ("透气", "网面"),
+    ("轻量", "轻便"), ("降噪", "消噪", "主动降噪"), ("无线", "蓝牙"), ("防滑", "抓地"), ("不粘", "不沾"),
+    ("静音", "无声"), ("弹力", "有弹性"), ("宽松", "肥大", "阔版"), ("修身", "紧身"), ("条纹", "条子"),
+    ("保温", "隔热"), ("保湿", "补水", "滋润"), ("陶瓷", "瓷"),
 )  # fmt: skip
 """The same of materials and features."""
 
@@ -147,7 +151,7 @@ def _pieces(run: str, lexicon: Lexicon, before: str) -> list[tuple[int, int]]:
         else:
             pieces.append((start, end, known))
         end = start
-    return [(start, end) for start, end, _ in _only_sure(run, pieces[::-1], lexicon)]
+    return [(start, end) for start, end, _ in _only_sure(run, pieces[::-1])]
 
 
 def _worth(run: str, start: int, end: int, lexicon: Lexicon, before: str) -> float:
@@ -176,14 +180,12 @@ def _is_word(text: str, lexicon: Lexicon) -> bool:
     )
 
 
-def _only_sure(
-    run: str, pieces: list[tuple[int, int, bool]], lexicon: Lexicon
-) -> list[tuple[int, int, bool]]:
+def _only_sure(run: str, pieces: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
     """Single characters are words only beside known ones: 女鞋 and 黑衬衫 are cut, 女王 and 黑胡椒 are not."""
     kept: list[tuple[int, int, bool]] = []
     for i, (start, end, known) in enumerate(pieces):
         if known and end - start == 1 and run[start] not in PADDING and len(run) > 1:
-            known = _stands_alone(run, pieces, i, lexicon)
+            known = _stands_alone(run, pieces, i, not kept or kept[-1][2])
         if not known and kept and not kept[-1][2]:
             kept[-1] = (kept[-1][0], end, False)
         else:
@@ -191,11 +193,11 @@ def _only_sure(
     return kept
 
 
-def _stands_alone(run: str, pieces: list[tuple[int, int, bool]], i: int, lexicon: Lexicon) -> bool:
+def _stands_alone(run: str, pieces: list[tuple[int, int, bool]], i: int, opened: bool) -> bool:
+    """`opened`: what stands before is a known word, or the beginning."""
     start, end, _ = pieces[i]
-    if start == 0 and pieces[i][2] and run[0] == "恤":
+    if start == 0 and run[0] == "恤":
         return True
-    opened = start == 0 or pieces[i - 1][2]
     if end == len(run):
         return opened and run[start] not in LOOSE
     after, stop, is_known = pieces[i + 1]

@@ -88,7 +88,11 @@ class Lexicon:
             found = values(name, MAX_VALUES + 1)
             if len(found) <= MAX_VALUES:
                 for value, _ in found:
-                    if (len(value) >= 3 or is_han(value)) and value.casefold() not in _PLAIN and not value.replace(".", "").isdigit():
+                    if (
+                        (len(value) >= 3 or is_han(value))
+                        and value.casefold() not in _PLAIN
+                        and not value.replace(".", "").isdigit()
+                    ):
                         _add(phrases, Meaning("attribute", name, (value,), 0.4))
         return cls(
             phrases=MappingProxyType({k: tuple(v) for k, v in phrases.items()}),

@@ -46,9 +46,10 @@ NEAR_COLORS: dict[str, str] = {
     "magenta": "pink", "rose": "pink", "fuchsia": "pink", "coral": "orange", "peach": "orange", "rust": "orange",
     "beige": "brown", "tan": "brown", "khaki": "brown", "camel": "brown", "chocolate": "brown", "bronze": "brown",
     "cream": "white", "ivory": "white", "charcoal": "gray", "silver": "gray", "gold": "yellow", "golden": "yellow",
-    "mustard": "yellow", "深蓝": "藏青色", "天蓝": "蓝色", "浅蓝": "蓝色", "湖蓝": "青色", "宝蓝": "蓝色", "军绿": "橄榄绿",
-    "墨绿": "绿色", "浅绿": "绿色", "咖啡色": "棕色", "驼色": "棕色", "褐色": "棕色", "杏色": "米色", "奶白": "白色",
-    "米白": "米色", "深灰": "灰色", "浅灰": "灰色", "玫红": "粉色", "大红": "红色", "深红": "酒红色", "淡紫": "紫色",
+    "mustard": "yellow", "深蓝": "藏青色", "天蓝": "蓝色", "浅蓝": "蓝色", "湖蓝": "青色", "宝蓝": "蓝色",
+    "军绿": "橄榄绿", "墨绿": "绿色", "浅绿": "绿色", "咖啡色": "棕色", "驼色": "棕色", "褐色": "棕色",
+    "杏色": "米色", "奶白": "白色", "米白": "米色", "深灰": "灰色", "浅灰": "灰色", "玫红": "粉色", "大红": "红色",
+    "深红": "酒红色", "淡紫": "紫色",
 }  # fmt: skip
 """The colour to fall back on where a shop has no such shade."""
 

@@ -122,14 +122,18 @@ class Matcher:
         """A Chinese run is several words, each of which may be missing on its own.
 
         A word that no product has, since it was cut wrongly or is written
-        together here, is looked for by its pairs of characters.
+        together here, is looked for by its pairs of characters, or by its last
+        one, which says what the thing is: 红茶 is 茶.
         """
         if term.expansions or not has_han(term.text):
             return (term,)
         words: list[str] = []
         for word in self._tokens(term.text):
-            known = len(word) < 3 or not has_han(word) or self._token(word, 1.0) is not None
-            words += [word] if known else [part for part in chinese_parts(word) if len(part) == 2]
+            if len(word) < 2 or not has_han(word) or self._token(word, 1.0) is not None:
+                words.append(word)
+            else:
+                pairs = [part for part in chinese_parts(word) if len(part) == 2 and self._token(part, 1.0) is not None]
+                words += pairs or [word[-1]]
         return [Term(word, term.weight, (), term.required) for word in words]
 
     def _tokens(self, text: str) -> list[str]:
@@ -169,7 +173,6 @@ class Matcher:
         ideal = weight * max(weights.values()) * math.log(1 + (self._n_docs - most + 0.5) / (most + 0.5))
         query = found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found, TIE)
         return query, max(ideal, 0.1 * weight)
-
 
     def _inside(self, token: str) -> tuple[tantivy.Query, int] | None:
         """Names that hold the characters, in pairs, whichever way they were cut; about how many."""

@@ -117,7 +117,7 @@ class ChineseWords:
         return words
 
     def learn(self, values: Iterable[str]) -> None:
-        """Take brands, categories and values for words: no dictionary has them, and a query must be cut like a title."""
+        """Take brands, categories and values for words: no dictionary has them all."""
         fresh = {
             run
             for value in values

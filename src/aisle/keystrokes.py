@@ -1,0 +1,115 @@
+"""As one types: suggestions and instant products, personal to the session.
+
+Nothing slow on a keystroke: no encoder, no facets, no slate. Suggestions come from an index
+of prefixes; products from their titles and, where these lack a word (a colour, a size),
+from a handful of lexical hits for the words as they are likeliest to end.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from aisle.errors import AisleError
+from aisle.ports import Shopper
+from aisle.retrieve.suggest import NOBODY, Entry, Mine, Typed
+from aisle.types import Suggestion, now_ms
+from aisle.understand.highlight import highlighter
+
+if TYPE_CHECKING:
+    from aisle.parts import Parts
+
+log = logging.getLogger("aisle")
+
+SESSION_LENGTH = 8
+"""Products of the session, the newest first, that say what it is about."""
+
+FADING = 0.85
+OF_BRAND = 0.4
+"""Share of a liking that is the maker's; the rest is the category's."""
+
+
+class Keystrokes:
+    """Answers each keystroke in the search box. May be asked by several threads."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def suggest(self, prefix: str, visitor_id: str, top_k: int, n_products: int) -> Typed:
+        """See `Shop.suggest`."""
+        suggester = self._parts.suggester
+        mine = self._mine(visitor_id) if visitor_id else NOBODY
+        typed = suggester.complete(prefix, top_k, n_products=n_products, mine=mine)
+        missing = n_products - typed.n_whole
+        if not missing or not prefix.strip():
+            return typed
+        sure, guessed = typed.products[: typed.n_whole], typed.products[typed.n_whole :]
+        known = {product.item_id for product in sure}
+        more = [s for s in self._by_words(suggester.completed(prefix), n_products) if s.item_id not in known]
+        # What has some of the words is shown only when nothing has more of them.
+        products = [*sure, *more][:n_products] or guessed
+        return Typed(typed.suggestions, products, len(products))
+
+    # -------------------------------------------------------------- products
+
+    def _by_words(self, text: str, top_k: int) -> list[Suggestion]:
+        """Products by the index of words, as understood but without their meaning."""
+        parts = self._parts
+        query = parts.understander.understand(text)
+        try:
+            found = parts.indexes.lexical.search(query, filters=query.filters, top_k=top_k)
+        except (AisleError, RuntimeError, OSError, MemoryError) as error:
+            log.warning("no instant products: %s", error)
+            return []
+        mark = highlighter(query)
+        products = []
+        for ord_ in found.ords.tolist():
+            entry = parts.entry(ord_)
+            if entry is not None:
+                products.append(
+                    Suggestion(
+                        entry.text, "product", 0.0, entry.item_id, entry.image_link, mark(entry.text),
+                        price=entry.price, was=entry.was,
+                    )
+                )  # fmt: skip
+        return products
+
+    # -------------------------------------------------------------- personal
+
+    def _mine(self, visitor_id: str) -> Mine:
+        shopper = self._parts.shoppers.view(visitor_id, now_ms())
+        if not len(shopper.session):
+            return Mine(shopper.queries) if shopper.queries else NOBODY
+        return Mine(shopper.queries, _Liking(self._parts, shopper))
+
+
+class _Liking:
+    """How much a session is about an entry, in [0, 1]: by the categories and makers of what was looked at."""
+
+    def __init__(self, parts: Parts, shopper: Shopper) -> None:
+        self._facts = facts = parts.columns.facts
+        self._categories: dict[int, float] = {}
+        self._brands: dict[int, float] = {}
+        weight = 1.0
+        for ord_ in shopper.session[:SESSION_LENGTH].tolist():
+            self._categories.setdefault(int(facts.category[ord_]), weight)
+            self._brands.setdefault(int(facts.brand[ord_]), weight)
+            weight *= FADING
+        self._categories.pop(-1, None)
+        self._brands.pop(-1, None)
+        self._leaves = {
+            facts.categories[c].rpartition(">")[2].strip().casefold(): w for c, w in self._categories.items()
+        }
+        self._makers = {facts.brands[b].casefold(): w for b, w in self._brands.items()}
+
+    def __call__(self, entry: Entry) -> float:
+        if entry.kind == "product":
+            ord_ = int(entry.key) if entry.key.isdigit() else -1
+            if not 0 <= ord_ < len(self._facts.category):
+                return 0.0
+            of_brand = self._brands.get(int(self._facts.brand[ord_]), 0.0)
+            return (1 - OF_BRAND) * self._categories.get(int(self._facts.category[ord_]), 0.0) + OF_BRAND * of_brand
+        text = entry.text.casefold()
+        of_leaf = max((w for leaf, w in self._leaves.items() if leaf in text), default=0.0)
+        of_maker = max((w for maker, w in self._makers.items() if maker in text), default=0.0)
+        return (1 - OF_BRAND) * of_leaf + OF_BRAND * of_maker
