@@ -37,15 +37,15 @@ class Keystrokes:
 
     def suggest(self, prefix: str, visitor_id: str, top_k: int, n_products: int) -> Typed:
         """See `Shop.suggest`."""
-        suggester = self._parts.suggester
+        suggester = self._parts.suggestions.suggester
         mine = self._mine(visitor_id) if visitor_id else NOBODY
         typed = suggester.complete(prefix, top_k, n_products=n_products, mine=mine)
         missing = n_products - typed.n_whole
         if not missing or not prefix.strip():
             return typed
         sure, guessed = typed.products[: typed.n_whole], typed.products[typed.n_whole :]
-        known = {product.item_id for product in sure}
-        more = [s for s in self._by_words(suggester.completed(prefix), n_products) if s.item_id not in known]
+        known = {product.text for product in sure}
+        more = [s for s in self._by_words(suggester.completed(prefix), n_products) if s.text not in known]
         # What has some of the words is shown only when nothing has more of them.
         products = [*sure, *more][:n_products] or guessed
         return Typed(typed.suggestions, products, len(products))
@@ -62,17 +62,17 @@ class Keystrokes:
             log.warning("no instant products: %s", error)
             return []
         mark = highlighter(query)
-        products = []
-        for ord_ in found.ords.tolist():
-            entry = parts.entry(ord_)
-            if entry is not None:
-                products.append(
-                    Suggestion(
-                        entry.text, "product", 0.0, entry.item_id, entry.image_link, mark(entry.text),
-                        price=entry.price, was=entry.was,
-                    )
-                )  # fmt: skip
-        return products
+        # As a search shows them: in the colour that was asked for.
+        hits = parts.hits.hits(
+            found.ords, found.bm25, wanted=tuple(u.clause for u in query.understood), reasons=lambda _row, _group: ()
+        )
+        return [
+            Suggestion(
+                hit.title, "product", 0.0, hit.item_id, hit.image_link, mark(hit.title),
+                price=hit.sale_price or hit.price, was=hit.price if hit.sale_price else None,
+            )
+            for hit in hits
+        ]  # fmt: skip
 
     # -------------------------------------------------------------- personal
 

@@ -36,10 +36,10 @@ from aisle.ports import LexicalIndex, Recommender
 from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.hybrid import HybridRetriever
-from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
-from aisle.slate import HitMaker, group_title
+from aisle.slate import HitMaker
+from aisle.suggestions import Suggestions
 from aisle.types import NOTHING, Clause, Group, Ords, Scores, Vectors, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
@@ -48,10 +48,6 @@ log = logging.getLogger("aisle")
 
 _WORDS_PATIENCE_S = 5.0
 """Seconds that the reading of the catalogue's words waits for an import to end."""
-_SUGGESTIONS_EVERY_S = 900.0
-"""Seconds between looks at what shoppers have searched for."""
-_FEW_ENTRIES = 5000
-_CHINESE_WORDS = 20_000
 
 
 class Parts:
@@ -68,12 +64,10 @@ class Parts:
         self.answers = AnswerCache(settings.search.cache_size)
         self.latencies = Latencies()
         self.hits = HitMaker(stores.catalog, stores.content)
-        self.suggester = Suggester()
-        self._entries: dict[int, Entry] = {}
+        self.suggestions = Suggestions()
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
         self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
-        self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self._whole_histories = False
         self.replay = Replay(
@@ -248,10 +242,6 @@ class Parts:
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
-    def entry(self, ord_: int) -> Entry | None:
-        """A product as it is suggested; None when it is gone."""
-        return self._entries.get(ord_)
-
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
         dense = self.indexes.dense
@@ -395,13 +385,7 @@ class Parts:
         self.trending.catalogue_changed()
         self.sessions.catalogue_changed()
         self.orders.catalogue_changed()
-        fresh = {g.ord: _suggestable(g) for g in groups if g.products}
-        gone = [g.ord for g in groups if not g.products]
-        self._entries.update(fresh)
-        for ord_ in gone:
-            self._entries.pop(ord_, None)
-        self.suggester.upsert(fresh.values())
-        self.suggester.remove(str(o) for o in gone)
+        self.suggestions.changed(groups)
         self._words_changed.set()
 
     def _follow_events(self) -> bool:
@@ -422,8 +406,8 @@ class Parts:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
             return False
-        small = False
-        if self._words_changed.is_set() and time.monotonic() >= self._words_due:
+        words_changed = self._words_changed.is_set() and time.monotonic() >= self._words_due
+        if words_changed:
             started = time.monotonic()
             self._words_changed.clear()
             if self._categories is not None:
@@ -431,34 +415,12 @@ class Parts:
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )
-            # Few products are quickly gathered: new categories are then suggested at once.
-            small = len(self._entries) <= _FEW_ENTRIES
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        if self.suggester.stale or due or small:
+        if self.suggestions.is_due(self.replay.seq, words_changed=words_changed):
             self.gather_suggestions()
         return False
 
     def gather_suggestions(self) -> None:
-        """Everything that may be suggested, anew; takes a second for 45,000 products."""
-        lexical = self.indexes.lexical
-        self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
-        entries = [*list(self._entries.values()), *category_entries(dict(lexical.vocabulary("product_type")))]
-        chinese = dict(lexical.vocabulary("chinese", _CHINESE_WORDS))
-        self.suggester.rebuild(entries, self.queries.popular(), chinese)
-        for word in list(chinese)[:1]:
-            lexical.document_frequency(word)  # loads the segmenter here, not while a shopper waits
-
-
-def _suggestable(group: Group) -> Entry:
-    lead = group.lead
-    now = lead.current_price
-    return Entry(
-        group_title(group),
-        item_id=lead.item_id,
-        image_link=lead.image_link,
-        key=str(group.ord),
-        price=now,
-        was=lead.price if now is not None and lead.price != now else None,
-    )
+        """Everything that may be suggested, anew."""
+        self.suggestions.gather(self.indexes.lexical, self.queries.popular(), self.replay.seq)

@@ -59,7 +59,7 @@ def fold_word(word: str) -> str:
     """A word without case, width and accents; Chinese as simplified characters."""
     if word.isascii():
         return word.lower()
-    if word >= "㐀":
+    if len(word) == 1 and "㐀" <= word <= "\ufaff":
         return simplified(word)
     plain = unicodedata.normalize("NFKD", word)
     return unicodedata.normalize("NFKC", "".join(c for c in plain if not unicodedata.combining(c))).casefold()

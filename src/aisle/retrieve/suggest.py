@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, takewhile
+from itertools import chain, zip_longest
 from typing import Final, Literal, NamedTuple
 
 from aisle.han import has_han, simplified, syllables
@@ -370,12 +370,11 @@ def _phrases(entries: Iterable[Entry], chinese: Mapping[str, int]) -> dict[str, 
     """What may be typed in pinyin, with weights in [0, 1]: the catalogue's words, and what is suggested itself."""
     most = math.log2(1 + max(chinese.values(), default=1))
     ordered = sorted(chinese)
-    phrases = {}
-    for at, word in enumerate(ordered):
-        n = chinese[word]
-        longer = takewhile(lambda other, word=word: other.startswith(word), islice(ordered, at + 1, None))
-        if all(chinese[other] < MOSTLY * n for other in longer):  # 连衣 is only the beginning of 连衣裙
-            phrases[word] = 0.8 * math.log2(1 + n) / most
+    phrases: dict[str, float] = {}
+    for word, after in zip_longest(ordered, ordered[1:], fillvalue=""):
+        # 连衣 is only the beginning of 连衣裙.
+        if not (after.startswith(word) and chinese[after] >= MOSTLY * chinese[word]):
+            phrases[word] = 0.8 * math.log2(1 + chinese[word]) / most
     for entry in entries:
         if entry.kind != "product" and has_han(entry.text):
             phrases[simplified(entry.text)] = 1.0
