@@ -1,7 +1,7 @@
 """As one types: suggestions and instant products, personal to the session.
 
 Nothing slow on a keystroke: no encoder, no facets, no slate. Suggestions come from an index
-of prefixes; products from their titles and, where these lack a word (a colour, a size),
+of prefixes; products from their titles and, where no title has all words (a colour, a size),
 from a handful of lexical hits for the words as they are likeliest to end.
 """
 
@@ -15,6 +15,7 @@ from aisle.ports import Shopper
 from aisle.retrieve.suggest import NOBODY, Entry, Mine, Typed
 from aisle.types import Suggestion, now_ms
 from aisle.understand.highlight import highlighter
+from aisle.understand.query import relax
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -40,15 +41,11 @@ class Keystrokes:
         suggester = self._parts.suggestions.suggester
         mine = self._mine(visitor_id) if visitor_id else NOBODY
         typed = suggester.complete(prefix, top_k, n_products=n_products, mine=mine)
-        missing = n_products - typed.n_whole
-        if not missing or not prefix.strip():
+        if not n_products or typed.n_whole or not prefix.strip():
             return typed
-        sure, guessed = typed.products[: typed.n_whole], typed.products[typed.n_whole :]
-        known = {product.text for product in sure}
-        more = [s for s in self._by_words(suggester.completed(prefix), n_products) if s.text not in known]
-        # What has some of the words is shown only when nothing has more of them.
-        products = [*sure, *more][:n_products] or guessed
-        return Typed(typed.suggestions, products, len(products))
+        # What has only some of the words is shown when nothing else has more of them.
+        found = self._by_words(suggester.completed(prefix), n_products)
+        return Typed(typed.suggestions, found, len(found)) if found else typed
 
     # -------------------------------------------------------------- products
 
@@ -58,6 +55,10 @@ class Keystrokes:
         query = parts.understander.understand(text)
         try:
             found = parts.indexes.lexical.search(query, filters=query.filters, top_k=top_k)
+            for milder in () if len(found.ords) else relax(query):
+                found = parts.indexes.lexical.search(milder, filters=milder.filters, top_k=top_k)
+                if len(found.ords):
+                    break
         except (AisleError, RuntimeError, OSError, MemoryError) as error:
             log.warning("no instant products: %s", error)
             return []

@@ -269,7 +269,7 @@ class Parts:
         return self._categories.affinity(vector, self.columns.facts.category[ords])
 
     def health(self) -> dict[str, Any]:
-        """How far the indexes are, and what cannot help now."""
+        """How far the indexes are, what cannot help now, and what never does."""
         seq, dense = self.stores.catalog.seq(), self.indexes.dense
         degraded = [self.indexes.missing] if self.indexes.missing else []
         degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error]
@@ -280,7 +280,19 @@ class Parts:
             "dense_seq": dense.seq if dense else 0,
             "event_seq": self.replay.seq,
             "degraded": degraded,
+            "notes": self._notes(),
         }
+
+    def _notes(self) -> list[str]:
+        """What is as the settings say, and yet less than could be."""
+        encoder, language = self.indexes.encoder, self.settings.shop.language
+        if encoder is None or encoder.covers(language):
+            return []
+        reads = ", ".join(self.settings.encoder.languages)
+        return [
+            f"the encoder {encoder.name} reads {reads}: searches in {language} go by words only "
+            "(a multilingual one is set with encoder.model and encoder.languages)"
+        ]
 
     # ------------------------------------------------------------- following
 

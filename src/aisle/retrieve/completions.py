@@ -39,6 +39,9 @@ EDITED_FIRST: Final = 0.15
 PER_WORD: Final = 0.03
 MISSING: Final = 1.0
 NOWHERE: Final = -9
+ENOUGH: Final = 8
+"""With so many texts found, a typing error is not looked for."""
+
 SURE_WORDS: Final = 2
 """With more words than this, all found in one text, a typing error is no longer looked for."""
 
@@ -130,7 +133,7 @@ class Completions:
     def search(self, words: Sequence[str], *, last_whole: bool, top_k: int, forgiving: bool = True) -> list[Match]:
         """Texts with all the words, the last one begun unless `last_whole`; best first.
 
-        When those are fewer than `top_k`, also texts with one typing error in
+        When those are few, also texts with one typing error in
         one of the words; when there are none of either, texts with most of the words.
         Only those with all words as typed when not `forgiving`.
         """
@@ -152,8 +155,11 @@ class Completions:
         found = self._best(rows, total[rows], top_k, tuple(words))
         if not forgiving:
             return found
-        if len(found) < (1 if len(words) > SURE_WORDS else top_k):
-            for at, word in enumerate(words):
+        if len(found) < (1 if len(words) > SURE_WORDS else min(top_k, ENOUGH)):
+            # Where no text has a word, an error in another word helps nobody.
+            lacking = [at for at, (begin, end, _) in enumerate(slices) if begin == end]
+            for at in range(len(words)) if not lacking else lacking if len(lacking) == 1 else ():
+                word = words[at]
                 if len(word) > 1 and not word.isdigit():  # another number is another product
                     whole = last_whole or at + 1 < len(words)
                     before = places[at - 1] if at else None

@@ -250,7 +250,7 @@ class Suggester:
             return Typed([*own, *popular][:top_k], [])
         if not words or top_k <= 0:
             return Typed([], [])
-        found = self._candidates(typed, words, 3 * top_k + 4 * n_products)
+        found = self._candidates(typed, words, 2 * (top_k + n_products))
         if mine.liking is not None:
             liking = mine.liking
             found = sorted(
@@ -384,8 +384,12 @@ def _phrases(entries: Iterable[Entry], chinese: Mapping[str, int]) -> dict[str, 
 def highlight(text: str, words: Iterable[str]) -> str:
     """The text as HTML with the begun words in <em>."""
     wanted = sorted(set(words), key=len, reverse=True)
+    firsts = {w[0] for w in wanted}
     parts, end = [], 0
     for match in WORD.finditer(text):
+        first = match[0][0]
+        if first.isascii() and first.lower() not in firsts:
+            continue  # nearly all words
         folded = fold_word(match[0])
         word = next((w for w in wanted if folded.startswith(w)), None)
         if word is None:
