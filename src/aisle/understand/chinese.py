@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from aisle.understand.lexicon import Lexicon, Meaning
@@ -47,7 +48,8 @@ ONE_KIND: Final[tuple[tuple[str, ...], ...]] = (
     ("积木", "积木玩具", "乐高"),
     ("拼图", "拼板"), ("桌游", "桌面游戏"), ("小说", "故事书"), ("菜谱书", "烹饪", "菜谱", "食谱"),
     ("旅行指南", "旅行", "旅游书", "攻略"), ("笔记本", "本子", "手账"), ("台灯", "床头灯", "桌灯"),
-    ("抱枕", "靠枕", "靠垫"), ("盖毯", "毯子", "毛毯"), ("椅子", "座椅"), ("哑铃", "杠铃"), ("瑜伽垫", "瑜珈垫", "健身垫"), ("鼠标", "滑鼠"),
+    ("抱枕", "靠枕", "靠垫"), ("盖毯", "毯子", "毛毯"), ("椅子", "座椅"), ("哑铃", "杠铃"), ("瑜伽垫", "瑜珈垫", "健身垫"),
+    ("鼠标", "滑鼠"),
 )  # fmt: skip
 """Names of one kind of product, the usual one first: where the shop lacks the shopper's word, another stands for it."""
 
@@ -75,9 +77,14 @@ def _others(groups: tuple[tuple[str, ...], ...]) -> dict[str, tuple[str, ...]]:
 
 OTHERS: Final[Mapping[str, tuple[str, ...]]] = _others((*ONE_KIND, *ONE_TRAIT))
 
-KEYS: Final[Mapping[str, str]] = {word: key(word) for word in OTHERS}
 STAND_IN: Final = 0.8
 """How sure another name is, against the catalogue's own."""
+
+
+@lru_cache(4096)
+def _phrase(word: str) -> str:
+    """The word as the lexicon has it. Not made beforehand: that would load what a shop without Chinese never needs."""
+    return key(word)
 
 
 def find_sizes(text: str, sizes: Mapping[str, str]) -> Iterator[tuple[str, int, int]]:
@@ -96,7 +103,7 @@ def stand_ins(word: str, lexicon: Lexicon) -> tuple[str, ...]:
     """Other names of the same that the catalogue has, for a word that is no name of its own."""
     if word not in OTHERS or word in lexicon.phrases:
         return ()
-    return tuple(other for other in OTHERS[word] if KEYS[other] in lexicon.phrases or lexicon.knows(other))
+    return tuple(other for other in OTHERS[word] if _phrase(other) in lexicon.phrases or lexicon.knows(other))
 
 
 def meanings(part: Sequence[Word], lexicon: Lexicon) -> tuple[Meaning, ...]:
@@ -105,7 +112,7 @@ def meanings(part: Sequence[Word], lexicon: Lexicon) -> tuple[Meaning, ...]:
         return ()
     merged: dict[tuple[str, str], Meaning] = {}
     for other in OTHERS[part[0].text]:
-        for one in lexicon.phrases.get(KEYS[other], ()):
+        for one in lexicon.phrases.get(_phrase(other), ()):
             same = merged.get((one.kind, one.field))
             values = tuple(dict.fromkeys((*(same.values if same else ()), *one.values)))
             merged[one.kind, one.field] = Meaning(one.kind, one.field, values, round(one.confidence * STAND_IN, 3))
