@@ -81,10 +81,10 @@ class Keystrokes:
         shopper = self._parts.shoppers.view(visitor_id, now_ms())
         if not len(shopper.session):
             return Mine(shopper.queries) if shopper.queries else NOBODY
-        return Mine(shopper.queries, _Liking(self._parts, shopper))
+        return Mine(shopper.queries, Liking(self._parts, shopper))
 
 
-class _Liking:
+class Liking:
     """How much a session is about an entry, in [0, 1]: by the categories and makers of what was looked at."""
 
     def __init__(self, parts: Parts, shopper: Shopper) -> None:
