@@ -43,7 +43,7 @@ from aisle.han import syllables
 from aisle.keystrokes import Liking
 from aisle.retrieve import suggest
 from aisle.retrieve.completions import words_of
-from aisle.retrieve.suggest import Entry, Mine, Suggester
+from aisle.retrieve.suggest import Entry, Mine, Suggester, category_entries
 from aisle.types import now_ms
 
 VISITORS = 50
@@ -187,7 +187,10 @@ def personal(language: str, seed: int) -> dict[str, object]:
     ranks: dict[float, float] = {}
     with shop_of([p for number in range(len(world.goods)) for p in group_products(world, number)]) as shop:
         parts = shop._parts
-        parts.suggestions.gather(parts.indexes.lexical, queries, 0)
+        vocabulary = parts.indexes.lexical.vocabulary
+        categories = category_entries(dict(vocabulary("product_type")))
+        suggester = Suggester()
+        suggester.rebuild([*parts.suggestions._entries.values(), *categories], queries, dict(vocabulary("chinese")))
         for weight in (0.0, 0.1, 0.2, 0.35, 0.5, 0.8):
             suggest.PERSONAL = weight  # type: ignore[misc]
             total = 0.0
@@ -195,7 +198,7 @@ def personal(language: str, seed: int) -> dict[str, object]:
                 seen = SimpleNamespace(session=parts.columns.facts.ords_of(items))
                 mine = Mine((), Liking(parts, seen))  # type: ignore[arg-type]
                 typed = query[:2] if query.isascii() else query[:1]
-                found = parts.suggestions.suggester.complete(typed, 7, n_products=6, mine=mine).suggestions
+                found = suggester.complete(typed, 7, n_products=6, mine=mine).suggestions
                 place = next((n for n, s in enumerate(found, 1) if query.endswith(s.text.lower())), 0)
                 total += 1 / place if place else 0.0
             ranks[weight] = round(total / max(1, len(cases)), 4)

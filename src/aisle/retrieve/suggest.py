@@ -386,9 +386,9 @@ def highlight(text: str, words: Iterable[str]) -> str:
     wanted = sorted(set(words), key=len, reverse=True)
     firsts = {w[0] for w in wanted}
     parts, end = [], 0
-    for match in WORD.finditer(text):
+    for match in WORD.finditer(simplified(text)):  # as long as the text itself
         first = match[0][0]
-        if first.isascii() and first.lower() not in firsts:
+        if (first.isascii() or "㐀" <= first <= "\ufaff") and first.lower() not in firsts:
             continue  # nearly all words
         folded = fold_word(match[0])
         word = next((w for w in wanted if folded.startswith(w)), None)
@@ -410,10 +410,15 @@ _RUDE: Final = frozenset(
 )
 
 
+_RUDE_CHINESE: Final = re.compile("傻[逼屄比]|操你|草泥马|[他你]妈的|强奸|妓女|鸡巴|婊子|贱人|去死|色情")
+
+
 def is_shareable(query: str) -> bool:
     """Whether a search may be suggested to others: no address, number of a person, or abuse in it."""
-    text = query.strip()
-    return 2 <= len(text) <= 60 and not _CONTACT.search(text) and not _RUDE.intersection(words_of(text))
+    text = simplified(query.strip())
+    if not 2 <= len(text) <= 60 or _CONTACT.search(text) or _RUDE_CHINESE.search(text):
+        return False
+    return not _RUDE.intersection(words_of(text))
 
 
 def category_entries(categories: Mapping[str, int]) -> list[Entry]:
