@@ -316,8 +316,8 @@ class Suggester:
                         offer(shelf.words[row], Found(score - less, entry, as_meant, whole))
 
         read = self._pinyin.read(words, top_k)
-        # What reads well as pinyin is no misspelt Latin word.
-        look(words, last_whole, forgiving=not read or bool(read[0].begins))
+        # What reads well as pinyin is hardly a misspelt Latin word.
+        look(words, last_whole, forgiving=not read)
         for one in read:
             text = joined([*words[: one.begins], one.phrase])
             same = tuple(words_of(text))
@@ -330,6 +330,10 @@ class Suggester:
             # Chinese has a word a character: that many words must not count for more than what was typed.
             less = FROM_PINYIN + 0.9 * (len(phrase) - 1) + (1 - one.score) * 0.5
             look((*words[: one.begins], *phrase), True, less=less, forgiving=False)
+            if len(found) >= top_k:
+                break
+        if read and not found:
+            look(words, last_whole)
         ranked = sorted(found.values(), key=lambda f: (not f.whole, -f.score))
         # What lacks a word helps only where nothing has them all, and characters in common say nothing.
         some = not ranked or ranked[0].whole or any(not w.isascii() and has_han(w) for w in words)
