@@ -151,7 +151,7 @@ def import_(
     promotions: Annotated[Path | None, typer.Option(help="Promotions: CSV or JSONL.")] = None,
     pages: Annotated[Path | None, typer.Option(help="A folder of help pages (.txt, .md, .html).")] = None,
     judgements: Annotated[
-        Path | None, typer.Option(help="Graded products for queries: TREC qrels, or a table.")
+        Path | None, typer.Option(help="Graded answers: TREC qrels, or a table.")
     ] = None,
     queries: Annotated[Path | None, typer.Option(help="What the query ids of --judgements stand for.")] = None,
     irrelevant: Annotated[float, typer.Option(help="The highest grade of --judgements that means irrelevant.")] = 0.0,
