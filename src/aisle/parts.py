@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aisle.answers import AnswerCache, Latencies
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
@@ -32,15 +30,15 @@ from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
-from aisle.ports import LexicalIndex, Recommender
+from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
-from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.hybrid import HybridRetriever
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
+from aisle.search_ranking import SearchRanking
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
 from aisle.slate import HitMaker, group_title
-from aisle.types import NOTHING, Clause, Group, Ords, Scores, Vectors, now_ms
+from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
 
@@ -70,10 +68,8 @@ class Parts:
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
-        self._whole_histories = False
         self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
@@ -92,6 +88,7 @@ class Parts:
             indexes.dense.hold = self._words_first
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
+        self.ranking = SearchRanking(self)
         self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
@@ -99,6 +96,7 @@ class Parts:
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
             Calls("words", poll_s, self._follow_words),
+            Calls("ranking", poll_s, self.ranking.follow),
         ]
         self._closed = False
 
@@ -244,6 +242,13 @@ class Parts:
     def circumstances(self) -> CircumstanceCounts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
 
+    def known_shopper(self, visitor_id: str) -> Shopper | None:
+        """Who asks, where the order of a search depends on it; None for somebody new."""
+        if not visitor_id or not self.ranking.personal:
+            return None
+        shopper = self.shoppers.view(visitor_id, now_ms())
+        return None if shopper.is_new else shopper
+
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
@@ -256,22 +261,19 @@ class Parts:
             self.indexes.lexical.applied_seq(),
             dense.version if dense else 0,
             self.stores.content.version(),
+            self.ranking.versions.get("ranking", ""),
         )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        return {**self.models.now.versions} | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
+        return {**self.models.now.versions, **self.ranking.versions} | (
+            {"encoder": self.indexes.encoder.name} if self.indexes.encoder else {}
+        )
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
         chosen = {**self.models.now.sources, **instead}
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
-
-    def category_affinity(self, vector: Vectors | None, ords: Ords) -> Scores:
-        """float32[n]: how near a query's meaning is to the name of each product's category."""
-        if vector is None or self._categories is None:
-            return np.zeros(len(ords), np.float32)
-        return self._categories.affinity(vector, self.columns.facts.category[ords])
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are, and what cannot help now."""
@@ -420,8 +422,6 @@ class Parts:
         if self._words_changed.is_set() and time.monotonic() >= self._words_due:
             started = time.monotonic()
             self._words_changed.clear()
-            if self._categories is not None:
-                self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )
