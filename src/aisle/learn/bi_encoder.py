@@ -23,6 +23,7 @@ from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.judgements import Judgements
 from aisle.learn.perturb import perturbed
 from aisle.learn.tuning import HELD_OTHERS, Case, Course, Tokens, cases_of, ndcg, rows_of, run_bucketed, split, train
+from aisle.models.pooling import pooling_of
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ def fit_bi_encoder(
     """
     import torch
 
-    from aisle.models.text import SentenceNetwork, pooling_of, read_transformer
+    from aisle.models.text import SentenceNetwork, read_transformer
 
     recipe = recipe or BiRecipe()
     cases, held = split(cases_of(judgements, candidates, among), recipe.held, np.random.default_rng(seed))

@@ -24,6 +24,7 @@ from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.judgements import Judgements
 from aisle.learn.perturb import perturbed
 from aisle.learn.tuning import HELD_OTHERS, Case, Course, Tokens, cases_of, ndcg, rows_of, run_bucketed, split, train
+from aisle.models.pooling import pooling_of
 from aisle.ports import Reading
 from aisle.types import Scores
 
@@ -93,7 +94,7 @@ def fit_cross_encoder(
     """
     import torch
 
-    from aisle.models.text import PairNetwork, pooling_of, read_transformer
+    from aisle.models.text import PairNetwork, read_transformer
 
     recipe = recipe or CrossRecipe()
     cases, held = split(cases_of(judgements, candidates, among), recipe.held, np.random.default_rng(seed))

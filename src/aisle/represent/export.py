@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aisle.errors import AisleError, ModelError
+from aisle.models.pooling import pooling_of
 from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def export_encoder(
     import torch
     from transformers import AutoTokenizer
 
-    from aisle.models.text import SentenceNetwork, pooling_of, read_transformer
+    from aisle.models.text import SentenceNetwork, read_transformer
 
     warnings.simplefilter("ignore")
     pooling, limit = pooling_of(source)
