@@ -289,6 +289,22 @@ class Shop:
         """Take in a folder of help pages."""
         return self._importer().pages(Path(source), progress=progress)
 
+    def import_judgements(
+        self,
+        source: str | Path,
+        *,
+        queries: str | Path | None = None,
+        irrelevant: float = 0.0,
+        progress: Progress | None = None,
+    ) -> ImportSummary:
+        """Take in what people say of products for queries: TREC qrels, or a table with query, item_id and grade.
+
+        `queries` says what the query ids of qrels stand for; `irrelevant` is the
+        highest grade that means no. `train` learns to rank from them.
+        """
+        named = Path(queries) if queries is not None else None
+        return self._importer().judgements(Path(source), queries=named, irrelevant=irrelevant, progress=progress)
+
     def _importer(self) -> Importer:
         stores = self._parts.stores
         return Importer(stores.catalog, stores.content, self.record_async, self.path, self.settings.shop.currency)

@@ -70,3 +70,12 @@ class Query:
     def boosts(self) -> tuple[Understood, ...]:
         """What was understood, but not surely enough to filter."""
         return tuple(u for u in self.understood if not u.hard)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What somebody says of a product for a query: `grade` 0 is irrelevant, more is better."""
+
+    query: str
+    item_id: str
+    grade: float
