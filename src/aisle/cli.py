@@ -150,9 +150,7 @@ def import_(
     reviews: Annotated[Path | None, typer.Option(help="Reviews: CSV, JSONL or Parquet.")] = None,
     promotions: Annotated[Path | None, typer.Option(help="Promotions: CSV or JSONL.")] = None,
     pages: Annotated[Path | None, typer.Option(help="A folder of help pages (.txt, .md, .html).")] = None,
-    judgements: Annotated[
-        Path | None, typer.Option(help="Graded answers: TREC qrels, or a table.")
-    ] = None,
+    judgements: Annotated[Path | None, typer.Option(help="Graded answers: TREC qrels, or a table.")] = None,
     queries: Annotated[Path | None, typer.Option(help="What the query ids of --judgements stand for.")] = None,
     irrelevant: Annotated[float, typer.Option(help="The highest grade of --judgements that means irrelevant.")] = 0.0,
     mapping: Annotated[

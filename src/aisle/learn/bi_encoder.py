@@ -33,6 +33,7 @@ log = logging.getLogger("aisle.learn")
 BI_ENCODER: Final = "bi_encoder"
 CARD_FILE: Final = "encoder.json"
 LEAST_QUERIES: Final = 50
+_CUT_QUERIES: Final = 40
 
 Export = Callable[[Path, Path], None]
 """Writes model.onnx, tokenizer.json and the card CARD_FILE of the model in one folder into another, empty one."""
@@ -76,6 +77,7 @@ def fit_bi_encoder(
     threads: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
+    cut: float = 0.5,
 ) -> Fitted | None:
     """Files model.onnx, tokenizer.json and encoder.json (the card) of the tuned encoder.
 
@@ -86,6 +88,8 @@ def fit_bi_encoder(
     encoder that never saw them. `work` holds checkpoints; the same call goes on
     from there after a kill, and without a limit of `seconds` gives the same model.
 
+    `cut` is the least cosine of a neighbour with the encoder to begin with; the parameter `neighbour_cut` lets as
+    large a share of the candidates pass with the tuned one, whose cosines lie elsewhere.
     Metrics: `ndcg@10_before`, `ndcg@10_after` on the queries left out, among
     their judged products and candidates. None with too few queries to learn from.
 
@@ -110,6 +114,7 @@ def fit_bi_encoder(
     n_steps = max(1, round(recipe.epochs * len(cases) / recipe.queries))
     course = Course(n_steps, recipe.looks, recipe.learning_rate, seconds, seed, work / "steps")
     tell = progress or (lambda _stage, _done, _of: None)
+    passing = float((fit.cosines() >= cut).mean())
     happened = train(
         BI_ENCODER, network, course, fit.loss, fit.held_ndcg, lambda done, of: tell("tuning the encoder", done, of)
     )
@@ -129,7 +134,12 @@ def fit_bi_encoder(
         # The numbers are in the graph; what stands here only tells two versions apart.
         {"probe": fit.encode_queries([case.text for case in held[:8]] or [cases[0].text])},
         {file.name: file for file in out.iterdir()},
-        params={"base": source.name, "steps": happened["step"], "queries": len(cases)},
+        params={
+            "base": source.name,
+            "steps": happened["step"],
+            "queries": len(cases),
+            "neighbour_cut": round(float(np.quantile(fit.cosines(), 1.0 - passing)), 4),
+        },
         metrics={
             "ndcg@10_before": happened["before"],
             "ndcg@10_after": happened["best"],
@@ -205,15 +215,24 @@ class _Fit:
 
     def held_ndcg(self) -> float:
         """Mean nDCG@10 of the queries left out, each over its judged products and its first candidates."""
-        import torch
-
         if not self._held:
             return 0.0
         ranked = [case.to_rank(HELD_OTHERS) for case in self._held]
-        every, back = np.unique(np.concatenate([ords for ords, _ in ranked]), return_inverse=True)
+        scores = self._scores(self._held)
+        return float(np.mean([ndcg(s, gain) for s, (_, gain) in zip(scores, ranked, strict=True)]))
+
+    def cosines(self) -> NDArray[np.float32]:
+        """float32[n] of some queries, left out if there are any, with their judged products and first candidates."""
+        return np.concatenate(self._scores((self._held or self._cases)[:_CUT_QUERIES]))
+
+    def _scores(self, cases: Sequence[Case]) -> list[NDArray[np.float32]]:
+        """The cosines of each query with what it has to rank."""
+        import torch
+
+        ranked = [case.to_rank(HELD_OTHERS)[0] for case in cases]
+        every, back = np.unique(np.concatenate(ranked), return_inverse=True)
         with torch.no_grad():
             products = self._encode(self._products, [self._texts[o] for o in every.tolist()]).numpy()
-        queries = self.encode_queries([case.text for case in self._held])
-        ends = np.cumsum([len(ords) for ords, _ in ranked])
-        rows = np.split(back, ends[:-1])
-        return float(np.mean([ndcg(products[r] @ q, g) for r, q, (_, g) in zip(rows, queries, ranked, strict=True)]))
+        queries = self.encode_queries([case.text for case in cases])
+        rows = np.split(back, np.cumsum([len(ords) for ords in ranked])[:-1])
+        return [products[r] @ query for r, query in zip(rows, queries, strict=True)]
