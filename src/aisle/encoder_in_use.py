@@ -14,15 +14,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from aisle.errors import AisleError, ModelDamaged
 from aisle.index.followers import DenseFollower
-from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE
-from aisle.learn.fitted import Fitted
+from aisle.learn.bi_encoder import BI_ENCODER
 from aisle.models_in_use import stored
-from aisle.ports import ModelStore, TextEncoder
-from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard
+from aisle.ports import LexicalIndex, ModelStore, TextEncoder
+from aisle.retrieve.hybrid import HybridRetriever
+from aisle.settings import SearchSettings
 
 log = logging.getLogger("aisle")
 
@@ -58,7 +57,7 @@ class EncoderInUse:
         self,
         store: ModelStore,
         base: Pair | None,
-        open_pair: OpenPair,
+        open_pair: OpenPair | None,
         newest: Callable[[], int],
         switched: Callable[[set[str]], None],
     ) -> None:
@@ -73,6 +72,13 @@ class EncoderInUse:
         """The version whose index is being made; empty when there is none."""
         return self._next.version if self._next is not None else ""
 
+    @property
+    def followers(self) -> list[DenseFollower]:
+        """What keeps vectors at the newest change: of the settings' encoder and, after it, of the one that serves."""
+        if self._base is None or self.now is None:
+            return []
+        return [self._base.dense, *([self.now.dense] if self.now.dense is not self._base.dense else [])]
+
     def follow(self, *, read: bool = True) -> bool:
         """Do one bounded piece of work; True when there is more.
 
@@ -80,7 +86,7 @@ class EncoderInUse:
         call. Raises ModelDamaged for a version that cannot be used, after everything else was done: the last good
         one serves.
         """
-        if self._base is None:
+        if self._base is None or self._open is None:
             return False
         faults = self._look()
         more = False
@@ -88,7 +94,7 @@ class EncoderInUse:
             more = self.now.dense.step()
         if self._next is not None:
             more = (read and self._next.dense.step()) or more
-            if not more and complete(self._next, self._newest()):
+            if not more and complete(self._next.dense, self._newest()):
                 self._switch(self._next)
         if faults:
             raise ModelDamaged("; ".join(faults))
@@ -127,8 +133,9 @@ class EncoderInUse:
     def _begin(self, version: str) -> None:
         fitted = stored(self._store, BI_ENCODER, version)  # its files are compared with their checksums
         cut = fitted.params.get("neighbour_cut")
-        encoder, dense = self._open(self._store.folder(BI_ENCODER, version))
         assert self._base is not None
+        assert self._open is not None
+        encoder, dense = self._open(self._store.folder(BI_ENCODER, version))
         if encoder.name == self._base.encoder.name:
             self._switch(replace(self._base, version=version))  # gone back to where the shop began
             return
@@ -144,35 +151,17 @@ class EncoderInUse:
         self.snapshot()
 
 
-def complete(pair: Pair, newest: int) -> bool:
+def complete(follower: DenseFollower, newest: int) -> bool:
     """Whether the index holds every product as it is at the catalogue's change `newest`."""
-    return pair.dense.seq >= newest and not pair.dense.n_waiting
+    return follower.seq >= newest and not follower.n_waiting
 
 
-def as_it_was(folder: Path) -> Fitted:
-    """The settings' encoder as a version of `bi_encoder`, so that there is one to go back to.
-
-    `folder` holds model.onnx, tokenizer.json and the card, as `represent.ensure_encoder` left them.
-    """
-    import numpy as np
-
-    card = EncoderCard.verify(folder)
-    files = {MODEL_FILE: folder / MODEL_FILE, TOKENIZER_FILE: folder / TOKENIZER_FILE, CARD_FILE: folder / CARD}
-    return Fitted(BI_ENCODER, {"probe": np.zeros((0, card.dim), np.float32)}, files, {"base": card.model, "steps": 0})
-
-
-def promote_tuned(store: ModelStore, fitted: Fitted, base: Path, metrics: dict[str, Any], note: str = "") -> str:
-    """Write a tuned version and let it serve; the settings' encoder becomes the version before the first. Returns it.
-
-    Raises StorageError; what serves is untouched then.
-    """
-    if not store.promoted(BI_ENCODER):
-        first = as_it_was(base)
-        version = store.create(BI_ENCODER, first.arrays, files=first.files, params=first.params, note="as it came")
-        store.promote(BI_ENCODER, version.version)
-    made = store.create(
-        BI_ENCODER, fitted.arrays, files=fitted.files, params=fitted.params, metrics={**fitted.metrics, **metrics},
-        note=note,
-    )  # fmt: skip
-    store.promote(BI_ENCODER, made.version)
-    return made.version
+def retriever_of(
+    pair: Pair | None, lexical: LexicalIndex, encoder: TextEncoder | None, settings: SearchSettings
+) -> HybridRetriever:
+    """Search by words and by that pair's meaning; without one, by words and with an encoder that has no index."""
+    if pair is None:
+        return HybridRetriever(lexical, None, encoder, settings)
+    if pair.cut is not None:
+        settings = settings.model_copy(update={"neighbour_cut": pair.cut})
+    return HybridRetriever(lexical, pair.dense.dense, pair.encoder, settings)

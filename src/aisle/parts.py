@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from aisle.answers import AnswerCache, Latencies
+from aisle.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower
@@ -35,12 +36,12 @@ from aisle.models_in_use import ModelsInUse
 from aisle.ports import LexicalIndex, Recommender
 from aisle.rank.mix import SURFACES
 from aisle.represent.categories import CategoryVectors
-from aisle.retrieve.hybrid import HybridRetriever
+from aisle.retrieve.hybrid import HybridRetriever, Retrieved
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
 from aisle.slate import HitMaker, group_title
-from aisle.types import NOTHING, Clause, Group, Ords, Scores, Vectors, now_ms
+from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
 
@@ -70,10 +71,9 @@ class Parts:
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
+        self._categories: CategoryVectors | None = None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
-        self._whole_histories = False
         self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
@@ -90,6 +90,10 @@ class Parts:
         self._n_importing = 0
         if indexes.dense is not None:
             indexes.dense.hold = self._words_first
+        self._switching = threading.Lock()
+        base = Pair(indexes.encoder, indexes.dense) if indexes.encoder and indexes.dense else None
+        self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
+        self.meaning.hold = self._words_first
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
         self._rebuilding = threading.Lock()
@@ -98,6 +102,7 @@ class Parts:
             *([indexes.dense] if indexes.dense else []),
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
+            Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self._follow_words),
         ]
         self._closed = False
@@ -109,7 +114,12 @@ class Parts:
         while self._lexical_follower.step():
             pass
         self.replay.restore()
-        for name, follow in (("models", partial(self.models.follow, keep_up=False)), ("words", self._follow_words)):
+        opening: list[tuple[str, Callable[[], object]]] = [
+            ("models", partial(self.models.follow, keep_up=False)),
+            ("encoder", partial(self.meaning.follow, read=False)),
+            ("words", self._follow_words),
+        ]
+        for name, follow in opening:
             try:
                 follow()
             except (AisleError, OSError) as error:
@@ -130,6 +140,7 @@ class Parts:
             self.replay.snapshot(force=True)
             if self.indexes.dense is not None:
                 self.indexes.dense.snapshot(force=True)
+            self.meaning.snapshot()
         except (AisleError, OSError) as error:
             # Snapshots only save time: the log and the catalogue hold everything.
             log.warning("closing: %s", error)
@@ -147,19 +158,19 @@ class Parts:
         """Until words and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
-        dense = self.indexes.dense
-        indexing: list[Follower] = [self._lexical_follower, *([dense] if dense else [])]
+        indexing: list[Follower] = [self._lexical_follower, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
             words = self._lexical_follower.seq >= target
-            meaning = dense is None or (dense.seq >= target and not dense.n_waiting)
+            followers = self.meaning.followers
+            meaning = all(complete(one, target) for one in followers)
             if progress is not None:
                 _, n_groups = self.stores.catalog.count()
                 alive = int(self.columns.facts.alive.sum())
                 progress("searchable by words", min(alive, n_groups), n_groups)
-                if dense is not None:
-                    progress("searchable by meaning", min(len(dense.dense), n_groups), n_groups)
+                for one in followers[-1:]:
+                    progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
             if words and meaning:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
@@ -193,6 +204,7 @@ class Parts:
             if dense is not None:
                 dense.moved()
                 dense.snapshot(force=True)
+            self.meaning.snapshot(moved=True)
             folder.clean()
 
     def _build(self, fresh: LexicalIndex, progress: Callable[[str, int, int], None] | None) -> None:
@@ -210,8 +222,13 @@ class Parts:
         """Let another lexical index answer from now on; requests under way finish on the old one."""
         old, self.indexes.lexical, self.indexes.version = self.indexes.lexical, lexical, version
         self._lexical_follower.lexical = lexical
-        self.retriever = self._new_retriever()
+        self._renew_retriever()
         old.close()
+
+    def _encoder_switched(self, names: set[str]) -> None:
+        """Let the encoder in use answer from now on; snapshots of encoders that are not among `names` go."""
+        self._renew_retriever()
+        self.indexes.folder.keep_only("dense-", names)
 
     # --------------------------------------------------------- what is asked
 
@@ -249,29 +266,30 @@ class Parts:
 
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
-        dense = self.indexes.dense
+        pair = self.meaning.now
         # The words' own number too: where another process writes them, they come later than the columns.
         return (
             self.columns.facts.version,
             self.indexes.lexical.applied_seq(),
-            dense.version if dense else 0,
+            (pair.version, pair.dense.version) if pair else 0,
             self.stores.content.version(),
         )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        return {**self.models.now.versions} | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
+        return {**self.models.now.versions} | ({"encoder": self.encoder_name} if self.encoder_name else {})
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
         chosen = {**self.models.now.sources, **instead}
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
 
-    def category_affinity(self, vector: Vectors | None, ords: Ords) -> Scores:
-        """float32[n]: how near a query's meaning is to the name of each product's category."""
-        if vector is None or self._categories is None:
-            return np.zeros(len(ords), np.float32)
-        return self._categories.affinity(vector, self.columns.facts.category[ords])
+    def category_affinity(self, found: Retrieved) -> Scores:
+        """float32[n]: how near a query's meaning is to the name of each candidate's category."""
+        categories = self._categories
+        if found.vector is None or categories is None or categories.encoder_name != found.encoder:
+            return np.zeros(len(found.ords), np.float32)
+        return categories.affinity(found.vector, self.columns.facts.category[found.ords])
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are, and what cannot help now."""
@@ -291,7 +309,8 @@ class Parts:
 
     @property
     def encoder_name(self) -> str:
-        return self.indexes.encoder.name if self.indexes.encoder else ""
+        """Of the encoder that reads queries now; empty without one."""
+        return self.meaning.now.encoder.name if self.meaning.now else ""
 
     def _owner(self) -> bool:
         """Whether this process writes the indexes; it takes over when no other does."""
@@ -350,9 +369,12 @@ class Parts:
             "orders": sessions(names=("purchase",)),
         }
 
+    def _renew_retriever(self) -> None:
+        with self._switching:  # words and meaning may be switched at once: neither must bring back the other's old half
+            self.retriever = self._new_retriever()
+
     def _new_retriever(self) -> HybridRetriever:
-        dense = self.indexes.dense.dense if self.indexes.dense else None
-        return HybridRetriever(self.indexes.lexical, dense, self.indexes.encoder, self.settings.search)
+        return retriever_of(self.meaning.now, self.indexes.lexical, self.indexes.encoder, self.settings.search)
 
     def surroundings(self) -> Surroundings:
         """What sources look at besides their models, as the shop is now."""
@@ -413,6 +435,15 @@ class Parts:
                 self.sessions.index()
         return False
 
+    def _follow_categories(self) -> None:
+        pair = self.meaning.now
+        if pair is not None:
+            known = self._categories
+            if known is None or known.encoder_name != pair.encoder.name:
+                known = CategoryVectors(pair.encoder)
+            known.follow(self.columns.facts.categories)
+            self._categories = known
+
     def _follow_words(self) -> bool:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
@@ -420,8 +451,7 @@ class Parts:
         if self._words_changed.is_set() and time.monotonic() >= self._words_due:
             started = time.monotonic()
             self._words_changed.clear()
-            if self._categories is not None:
-                self._categories.follow(self.columns.facts.categories)
+            self._follow_categories()
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )

@@ -61,7 +61,7 @@ class Searching:
                 weight=settings.search.dense_weight,
                 matched=found.matched,
                 bonus=settings.search.match_bonus,
-                affinity=(affinity := parts.category_affinity(found.vector, found.ords)),
+                affinity=(affinity := parts.category_affinity(found)),
                 affinity_weight=settings.search.category_weight,
             ),
             {"bm25": found.bm25, "cosine": found.cosine, "category": affinity},
