@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from aisle.ports import (
     EventLog,
     LexicalIndex,
     ModelStore,
+    Ranker,
     SlateLog,
     StateStore,
     TextEncoder,
@@ -60,6 +61,7 @@ class Indexes:
     """The indexes and how to make them: `open_lexical` may be asked again after a switch.
 
     `new_dense` makes an empty index of vectors of that length, in memory;
+    `open_ranker` reads a file that was written by training;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index.
     """
 
@@ -69,6 +71,7 @@ class Indexes:
     columns: Columns
     dense: DenseFollower | None
     encoder: TextEncoder | None
+    open_ranker: Callable[[Path, Sequence[str]], Ranker]
     missing: str = ""
     version: Path | None = None
     photos: Photos | None = None

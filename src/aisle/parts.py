@@ -15,13 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aisle.answers import AnswerCache, Latencies
 from aisle.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
-from aisle.index.followers import Calls, Follower, LexicalFollower
+from aisle.index.followers import Calls, Follower, LexicalFollower, build
 from aisle.learn.circumstances import CircumstanceCounts
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
@@ -33,11 +31,11 @@ from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
-from aisle.ports import LexicalIndex, Recommender
+from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
-from aisle.represent.categories import CategoryVectors
-from aisle.retrieve.hybrid import HybridRetriever, Retrieved
+from aisle.retrieve.hybrid import HybridRetriever
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
+from aisle.search_ranking import SearchRanking
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
 from aisle.slate import HitMaker, group_title
@@ -71,7 +69,6 @@ class Parts:
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._categories: CategoryVectors | None = None
         self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self._whole_histories = False
@@ -96,6 +93,7 @@ class Parts:
         self.meaning.hold = self._words_first
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
+        self.ranking = SearchRanking(self)
         self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
@@ -104,6 +102,7 @@ class Parts:
             Calls("models", poll_s, self._follow_models),
             Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self._follow_words),
+            Calls("ranking", poll_s, self.ranking.follow),
         ]
         self._closed = False
 
@@ -189,7 +188,7 @@ class Parts:
             fresh: LexicalIndex | None = None
             try:
                 fresh = self.indexes.open_lexical(version / "lexical", True)
-                self._build(fresh, progress)
+                build(fresh, self.stores.catalog, progress)
                 self._lexical_follower.stop()
                 folder.switch(version)
             except BaseException:
@@ -206,17 +205,6 @@ class Parts:
                 dense.snapshot(force=True)
             self.meaning.snapshot(moved=True)
             folder.clean()
-
-    def _build(self, fresh: LexicalIndex, progress: Callable[[str, int, int], None] | None) -> None:
-        _, n_groups = self.stores.catalog.count()
-        seq = done = 0
-        fresh.commit(0)
-        while groups := self.stores.catalog.changed(seq, 4000):
-            fresh.upsert(groups)
-            seq, done = max(g.seq for g in groups), done + len(groups)
-            fresh.commit(seq)
-            if progress is not None:
-                progress("rebuilding", min(done, n_groups), n_groups)
 
     def _serve(self, lexical: LexicalIndex, version: Path) -> None:
         """Let another lexical index answer from now on; requests under way finish on the old one."""
@@ -261,6 +249,13 @@ class Parts:
     def circumstances(self) -> CircumstanceCounts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
 
+    def known_shopper(self, visitor_id: str) -> Shopper | None:
+        """Who asks, where the order of a search depends on it; None for somebody new."""
+        if not visitor_id or not self.ranking.personal:
+            return None
+        shopper = self.shoppers.view(visitor_id, now_ms())
+        return None if shopper.is_new else shopper
+
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
@@ -273,23 +268,18 @@ class Parts:
             self.indexes.lexical.applied_seq(),
             (pair.version, pair.dense.version) if pair else 0,
             self.stores.content.version(),
+            self.ranking.versions.get("ranking", ""),
         )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        return {**self.models.now.versions} | ({"encoder": self.encoder_name} if self.encoder_name else {})
+        of_meaning = {"encoder": self.encoder_name} if self.encoder_name else {}
+        return {**self.models.now.versions, **self.ranking.versions, **of_meaning}
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
         chosen = {**self.models.now.sources, **instead}
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
-
-    def category_affinity(self, found: Retrieved) -> Scores:
-        """float32[n]: how near a query's meaning is to the name of each candidate's category."""
-        categories = self._categories
-        if found.vector is None or categories is None or categories.encoder_name != found.encoder:
-            return np.zeros(len(found.ords), np.float32)
-        return categories.affinity(found.vector, self.columns.facts.category[found.ords])
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are, and what cannot help now."""
@@ -435,15 +425,6 @@ class Parts:
                 self.sessions.index()
         return False
 
-    def _follow_categories(self) -> None:
-        pair = self.meaning.now
-        if pair is not None:
-            known = self._categories
-            if known is None or known.encoder_name != pair.encoder.name:
-                known = CategoryVectors(pair.encoder)
-            known.follow(self.columns.facts.categories)
-            self._categories = known
-
     def _follow_words(self) -> bool:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
@@ -451,7 +432,6 @@ class Parts:
         if self._words_changed.is_set() and time.monotonic() >= self._words_due:
             started = time.monotonic()
             self._words_changed.clear()
-            self._follow_categories()
             self.understander = Understander(
                 Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
             )

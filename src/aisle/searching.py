@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aisle.explain.reasons import MatchReasons
-from aisle.rank.blend import blend
+from aisle.ports import Shopper
 from aisle.rank.page import rank_page
 from aisle.types import Filters, Query, Slate
 from aisle.understand.highlight import highlighter
@@ -35,6 +35,7 @@ class Searching:
         hits_per_page: int,
         sort: str,
         ignore: Sequence[str],
+        shopper: Shopper | None = None,
     ) -> Slate:
         """One page of products for the words; see `Shop.search`."""
         parts, settings, offset = self._parts, self._parts.settings, page * hits_per_page
@@ -53,18 +54,11 @@ class Searching:
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
+        ordered = parts.ranking.order(query, found, shopper)
         ranked = rank_page(
             found.ords,
-            blend(
-                found.bm25,
-                found.cosine,
-                weight=settings.search.dense_weight,
-                matched=found.matched,
-                bonus=settings.search.match_bonus,
-                affinity=(affinity := parts.category_affinity(found)),
-                affinity_weight=settings.search.category_weight,
-            ),
-            {"bm25": found.bm25, "cosine": found.cosine, "category": affinity},
+            ordered.scores,
+            ordered.features,
             offset=offset,
             n=hits_per_page,
             beyond=beyond,
@@ -93,5 +87,5 @@ class Searching:
             features=ranked.features,
             propensities=(1.0,) * len(hits),
             model_versions=parts.model_versions(),
-            degraded=found.degraded or parts.lacking,
+            degraded=(*(found.degraded or parts.lacking), *ordered.degraded),
         )

@@ -68,6 +68,9 @@ class SearchSettings(_Section):
     """How words and meaning become an answer. Chosen by benchmarks/blending.py."""
 
     top_k: int = Field(200, ge=10, le=2000, description="Lexical candidates that are ranked.")
+    ranked: int = Field(
+        200, ge=10, le=2000, description="Candidates, the best by words and meaning, that the learned ranking orders."
+    )
     neighbours: int = Field(100, ge=0, le=2000, description="Nearest products by meaning that may join the hit set.")
     neighbour_cut: float = Field(0.5, ge=-1, le=1, description="Least cosine for a neighbour to join the hit set.")
     dense_weight: Share = Field(0.5, description="Weight of meaning against words in the blended score.")

@@ -135,9 +135,11 @@ class Shop:
                 conditions, counted, page, hits_per_page, visitor_id=visitor_id, context=context
             )
             return self._remember(slate, visitor_id, started, record)
-        asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
+        shopper = self._parts.known_shopper(visitor_id) if sort == "relevance" else None
+        told = (shopper.visitor_id, shopper.version) if shopper is not None else ()
+        asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), told, self._parts.versions())
         kept = self._parts.answers.get(asked)
-        slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore)
+        slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore, shopper)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)

@@ -13,6 +13,7 @@ from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
 from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
+from aisle.adapters.onnx.ranker import OnnxRanker
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.content import SqliteContentStore
@@ -177,7 +178,7 @@ def _indexes(
     lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
     indexes = Indexes(
-        folder, open_lexical, lexical, Columns(), None, encoder, missing, version, new_dense=FaissDenseIndex
+        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, missing, version, new_dense=FaissDenseIndex
     )
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:

@@ -70,3 +70,14 @@ class Judgements:
 
     def __len__(self) -> int:
         return len(self.ords)
+
+
+def together(first: Judgements, second: Judgements) -> Judgements:
+    """Both, one after the other; a query of both is there twice."""
+    return Judgements(
+        (*first.queries, *second.queries),
+        np.concatenate((first.query, second.query + np.int32(len(first.queries)))),
+        np.concatenate((first.ords, second.ords)),
+        np.concatenate((first.gain, second.gain)),
+        np.concatenate((first.weight, second.weight)),
+    )
