@@ -37,7 +37,7 @@ def as_it_was(folder: Path) -> Fitted:
 def promote_tuned(
     store: ModelStore, fitted: Fitted, base: Path, metrics: Mapping[str, float] = NOTHING, note: str = ""
 ) -> ModelVersion:
-    """Write a tuned version and let it serve; the settings' encoder becomes the version before the first. Returns it.
+    """Write a tuned version and let it serve; the settings' encoder, in the folder `base`, is the one before the first.
 
     Raises StorageError; what serves is untouched then.
     """

@@ -162,13 +162,12 @@ class Parts:
         self.nudge()
         while time.monotonic() < deadline:
             words = self._lexical_follower.seq >= target
-            followers = self.meaning.followers
-            meaning = all(complete(one, target) for one in followers)
+            meaning = all(complete(one, target) for one in self.meaning.followers)
             if progress is not None:
                 _, n_groups = self.stores.catalog.count()
                 alive = int(self.columns.facts.alive.sum())
                 progress("searchable by words", min(alive, n_groups), n_groups)
-                for one in followers[-1:]:
+                for one in self.meaning.followers[-1:]:
                     progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
             if words and meaning:
                 return True
