@@ -61,7 +61,8 @@ class Indexes:
     """The indexes and how to make them: `open_lexical` may be asked again after a switch.
 
     `new_dense` makes an empty index of vectors of that length, in memory;
-    `open_ranker` reads a file that was written by training.
+    `open_ranker` reads a file that was written by training;
+    `open_tuned` opens a tuned encoder's folder, with a follower of its index.
     """
 
     folder: IndexFolder
@@ -75,3 +76,4 @@ class Indexes:
     version: Path | None = None
     photos: Photos | None = None
     new_dense: Callable[[int], DenseIndex] | None = None
+    open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None

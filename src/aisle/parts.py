@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from aisle.answers import AnswerCache, Latencies
+from aisle.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
-from aisle.index.followers import Calls, Follower, LexicalFollower
+from aisle.index.followers import Calls, Follower, LexicalFollower, build
 from aisle.learn.circumstances import CircumstanceCounts
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
@@ -86,6 +87,10 @@ class Parts:
         self._n_importing = 0
         if indexes.dense is not None:
             indexes.dense.hold = self._words_first
+        self._switching = threading.Lock()
+        base = Pair(indexes.encoder, indexes.dense) if indexes.encoder and indexes.dense else None
+        self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
+        self.meaning.hold = self._words_first
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
@@ -95,6 +100,7 @@ class Parts:
             *([indexes.dense] if indexes.dense else []),
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
+            Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self._follow_words),
             Calls("ranking", poll_s, self.ranking.follow),
         ]
@@ -107,7 +113,12 @@ class Parts:
         while self._lexical_follower.step():
             pass
         self.replay.restore()
-        for name, follow in (("models", partial(self.models.follow, keep_up=False)), ("words", self._follow_words)):
+        opening: list[tuple[str, Callable[[], object]]] = [
+            ("models", partial(self.models.follow, keep_up=False)),
+            ("encoder", partial(self.meaning.follow, read=False)),
+            ("words", self._follow_words),
+        ]
+        for name, follow in opening:
             try:
                 follow()
             except (AisleError, OSError) as error:
@@ -128,6 +139,7 @@ class Parts:
             self.replay.snapshot(force=True)
             if self.indexes.dense is not None:
                 self.indexes.dense.snapshot(force=True)
+            self.meaning.snapshot()
         except (AisleError, OSError) as error:
             # Snapshots only save time: the log and the catalogue hold everything.
             log.warning("closing: %s", error)
@@ -145,19 +157,18 @@ class Parts:
         """Until words and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
-        dense = self.indexes.dense
-        indexing: list[Follower] = [self._lexical_follower, *([dense] if dense else [])]
+        indexing: list[Follower] = [self._lexical_follower, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
             words = self._lexical_follower.seq >= target
-            meaning = dense is None or (dense.seq >= target and not dense.n_waiting)
+            meaning = all(complete(one, target) for one in self.meaning.followers)
             if progress is not None:
                 _, n_groups = self.stores.catalog.count()
                 alive = int(self.columns.facts.alive.sum())
                 progress("searchable by words", min(alive, n_groups), n_groups)
-                if dense is not None:
-                    progress("searchable by meaning", min(len(dense.dense), n_groups), n_groups)
+                for one in self.meaning.followers[-1:]:
+                    progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
             if words and meaning:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
@@ -176,7 +187,7 @@ class Parts:
             fresh: LexicalIndex | None = None
             try:
                 fresh = self.indexes.open_lexical(version / "lexical", True)
-                self._build(fresh, progress)
+                build(fresh, self.stores.catalog, progress)
                 self._lexical_follower.stop()
                 folder.switch(version)
             except BaseException:
@@ -191,25 +202,20 @@ class Parts:
             if dense is not None:
                 dense.moved()
                 dense.snapshot(force=True)
+            self.meaning.snapshot(moved=True)
             folder.clean()
-
-    def _build(self, fresh: LexicalIndex, progress: Callable[[str, int, int], None] | None) -> None:
-        _, n_groups = self.stores.catalog.count()
-        seq = done = 0
-        fresh.commit(0)
-        while groups := self.stores.catalog.changed(seq, 4000):
-            fresh.upsert(groups)
-            seq, done = max(g.seq for g in groups), done + len(groups)
-            fresh.commit(seq)
-            if progress is not None:
-                progress("rebuilding", min(done, n_groups), n_groups)
 
     def _serve(self, lexical: LexicalIndex, version: Path) -> None:
         """Let another lexical index answer from now on; requests under way finish on the old one."""
         old, self.indexes.lexical, self.indexes.version = self.indexes.lexical, lexical, version
         self._lexical_follower.lexical = lexical
-        self.retriever = self._new_retriever()
+        self._renew_retriever()
         old.close()
+
+    def _encoder_switched(self, names: set[str]) -> None:
+        """Let the encoder in use answer from now on; snapshots of encoders that are not among `names` go."""
+        self._renew_retriever()
+        self.indexes.folder.keep_only("dense-", names)
 
     # --------------------------------------------------------- what is asked
 
@@ -254,21 +260,20 @@ class Parts:
 
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
-        dense = self.indexes.dense
+        pair = self.meaning.now
         # The words' own number too: where another process writes them, they come later than the columns.
         return (
             self.columns.facts.version,
             self.indexes.lexical.applied_seq(),
-            dense.version if dense else 0,
+            (pair.version, pair.dense.version) if pair else 0,
             self.stores.content.version(),
             self.ranking.versions.get("ranking", ""),
         )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        return {**self.models.now.versions, **self.ranking.versions} | (
-            {"encoder": self.indexes.encoder.name} if self.indexes.encoder else {}
-        )
+        of_meaning = {"encoder": self.encoder_name} if self.encoder_name else {}
+        return {**self.models.now.versions, **self.ranking.versions, **of_meaning}
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
@@ -293,7 +298,8 @@ class Parts:
 
     @property
     def encoder_name(self) -> str:
-        return self.indexes.encoder.name if self.indexes.encoder else ""
+        """Of the encoder that reads queries now; empty without one."""
+        return self.meaning.now.encoder.name if self.meaning.now else ""
 
     def _owner(self) -> bool:
         """Whether this process writes the indexes; it takes over when no other does."""
@@ -352,9 +358,12 @@ class Parts:
             "orders": sessions(names=("purchase",)),
         }
 
+    def _renew_retriever(self) -> None:
+        with self._switching:  # words and meaning may be switched at once: neither must bring back the other's old half
+            self.retriever = self._new_retriever()
+
     def _new_retriever(self) -> HybridRetriever:
-        dense = self.indexes.dense.dense if self.indexes.dense else None
-        return HybridRetriever(self.indexes.lexical, dense, self.indexes.encoder, self.settings.search)
+        return retriever_of(self.meaning.now, self.indexes.lexical, self.indexes.encoder, self.settings.search)
 
     def surroundings(self) -> Surroundings:
         """What sources look at besides their models, as the shop is now."""

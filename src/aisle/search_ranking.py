@@ -158,13 +158,15 @@ class SearchRanking:
         return False
 
     def _follow_categories(self) -> None:
-        encoder = self._parts.indexes.encoder
-        if encoder is None:
+        pair = self._parts.meaning.now
+        if pair is None:
             self._categories = None
             return
-        if self._categories is None or self._categories.encoder_name != encoder.name:
-            self._categories = CategoryVectors(encoder)
-        self._categories.follow(self._parts.columns.facts.categories)
+        known = self._categories
+        if known is None or known.encoder_name != pair.encoder.name:
+            known = CategoryVectors(pair.encoder)
+        known.follow(self._parts.columns.facts.categories)
+        self._categories = known
 
     def catch_up(self) -> None:
         """Follow until nothing is left."""
@@ -260,9 +262,10 @@ class SearchRanking:
     def weigh(self, found: Retrieved) -> Weighed:
         """Words and meaning as one score, and which candidates are worth a closer look."""
         search = self._parts.settings.search
-        affinity = np.zeros(len(found.ords), np.float32)
-        if found.vector is not None and self._categories is not None:
-            affinity = self._categories.affinity(found.vector, self._parts.columns.facts.category[found.ords])
+        affinity, categories = np.zeros(len(found.ords), np.float32), self._categories
+        # Just after another encoder was switched to, the names may still be in the space of the one before it.
+        if found.vector is not None and categories is not None and categories.encoder_name == found.encoder:
+            affinity = categories.affinity(found.vector, self._parts.columns.facts.category[found.ords])
         blended = blend(
             found.bm25,
             found.cosine,

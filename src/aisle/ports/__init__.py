@@ -6,7 +6,7 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, TextEncoder
+from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
@@ -38,7 +38,9 @@ __all__ = [
     "LexicalResult",
     "ModelStore",
     "Ranker",
+    "Reading",
     "Recommender",
+    "Reranker",
     "Shopper",
     "SlateLog",
     "StateStore",

@@ -25,7 +25,7 @@ class Retrieved:
 
     A score of 0 means that this side has nothing to say. `matched` bool[n] tells
     which the words alone found, `semantic` whether meaning was used at all;
-    `degraded` names parts that failed.
+    `degraded` names parts that failed. `vector` float32[dim] is the query as the `encoder` of that name reads it.
     """
 
     ords: Ords
@@ -36,6 +36,7 @@ class Retrieved:
     facet_stats: Mapping[str, tuple[float, float]] = field(default_factory=lambda: NOTHING)
     matched: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     vector: Vectors | None = None
+    encoder: str = ""
     degraded: tuple[str, ...] = ()
 
 
@@ -95,6 +96,7 @@ class HybridRetriever:
             facet_stats=found.facet_stats,
             matched=np.ones(len(found.ords), np.bool_) if found.matched is None else found.matched,
             vector=vector,
+            encoder=self._encoder.name if self._encoder is not None else "",
             degraded=degraded,
         )
 
