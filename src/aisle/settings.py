@@ -80,6 +80,12 @@ class SearchSettings(_Section):
     category_weight: float = Field(
         0.5, ge=0, description="Weight of how near the query is to the name of a product's category."
     )
+    reading_ms: float = Field(
+        40.0,
+        ge=0,
+        description="Most milliseconds that a network may take to read the best 20 products together with the query, "
+        "as measured when it is trained. 0: none does.",
+    )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
     pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")
