@@ -78,6 +78,11 @@ class SearchSettings(_Section):
         0.5, ge=0, description="Weight of how near the query is to the name of a product's category."
     )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
+    encoder_timeout_ms: float = Field(
+        500.0,
+        ge=0,
+        description="Milliseconds a search waits for the encoder before words answer alone; 0: as long as it takes.",
+    )
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
     pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")
 
