@@ -97,8 +97,8 @@ def built(folder: Path, n: int, copied_from: Path | None) -> dict[str, float]:
     create_shop(folder)
     world = World(WorldConfig(n_groups=n))
     feed = folder / "feed.tsv"
-    write(feed, world)
-    n_vectors = 0 if copied_from is None else put_vectors(folder, world, copied_from)
+    n_vectors = write(feed, world, None if copied_from is None else Copies(folder, copied_from, world.config.seed))
+    say(f"{n:,} products written, {n_vectors:,} vectors put into the store")
     with Shop.open(folder, create=False) as shop:
         started = time.perf_counter()
         summary = shop.import_products(feed)
@@ -137,55 +137,50 @@ def products(world: World) -> Iterator[Product]:
         yield replace(first, group_id="", image_link=photo, additional_image_links=())
 
 
-def write(feed: Path, world: World) -> None:
+def write(feed: Path, world: World, copies: Copies | None) -> int:
+    """The feed and, beside it, the vectors of its products; how many those are."""
     with feed.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, delimiter="\t", lineterminator="\n")
         table.writerow(FEED_COLUMNS)
-        table.writerows(feed_row(product) for product in products(world))
-
-
-def put_vectors(folder: Path, world: World, source: Path) -> int:
-    """Perturbed copies of another shop's vectors for the texts of this world's products; how many."""
-    rng = np.random.default_rng(world.config.seed)
-    with Shop.open(source, create=False) as shop:
-        facts, dense = shop._parts.columns.facts, shop._parts.indexes.dense
-        assert dense is not None
-        shop.wait_indexed()
-        name = shop._parts.encoder_name
-        alive = np.flatnonzero(facts.alive).astype(np.int32)
-        originals = dense.dense.vectors(alive)
-        category = facts.category[alive]
-        rows_of = {path: np.flatnonzero(category == code) for code, path in enumerate(facts.categories)}
-    everything = np.arange(len(originals))
-    database = Database(folder / "aisle.db")
-    n = 0
-    try:
-        store = SqliteVectorStore(database)
-        known: set[str] = set()
-        hashes: list[str] = []
-        rows: list[int] = []
-
-        def put() -> None:
-            store.put(hashes, name, perturbed(originals[rows], rng))
-            hashes.clear()
-            rows.clear()
-
         for product in products(world):
-            key = hash_of(text_of(Group(0, product.item_id, (product,))))
-            if key in known:
-                continue
-            known.add(key)
-            hashes.append(key)
-            rows.append(int(rng.choice(rows_of.get(product.product_type, everything))))
-            n += 1
-            if len(hashes) == 8192:
-                put()
-        if hashes:
-            put()
-    finally:
-        database.close()
-    say(f"{n:,} vectors put into the store")
-    return n
+            table.writerow(feed_row(product))
+            if copies is not None:
+                copies.add(product)
+    return 0 if copies is None else copies.done()
+
+
+class Copies:
+    """Perturbed copies of the vectors of another shop, stored for the texts of this shop's products."""
+
+    def __init__(self, folder: Path, source: Path, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        with Shop.open(source, create=False) as shop:
+            facts, dense = shop._parts.columns.facts, shop._parts.indexes.dense
+            assert dense is not None
+            shop.wait_indexed()
+            self._encoder = shop._parts.encoder_name
+            alive = np.flatnonzero(facts.alive).astype(np.int32)
+            self._originals = dense.dense.vectors(alive)
+            codes = facts.category[alive]
+            self._rows_of = {path: np.flatnonzero(codes == code) for code, path in enumerate(facts.categories)}
+        self._database = Database(folder / "aisle.db")
+        self._store = SqliteVectorStore(self._database)
+        self._rows: dict[str, int] = {}
+
+    def add(self, product: Product) -> None:
+        key = hash_of(text_of(Group(0, product.item_id, (product,))))
+        alike = self._rows_of[product.product_type]
+        self._rows.setdefault(key, int(alike[self._rng.integers(len(alike))]))
+
+    def done(self) -> int:
+        """Store them, in the order of their hashes, which is the store's own."""
+        hashes = sorted(self._rows)
+        for start in range(0, len(hashes), 8192):
+            part = hashes[start : start + 8192]
+            originals = self._originals[[self._rows[key] for key in part]]
+            self._store.put(part, self._encoder, perturbed(originals, self._rng))
+        self._database.close()
+        return len(hashes)
 
 
 def perturbed(vectors: Vectors, rng: np.random.Generator) -> Vectors:
