@@ -79,7 +79,7 @@ class SearchSettings(_Section):
     )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
     encoder_timeout_ms: float = Field(
-        500.0,
+        1000.0,
         ge=0,
         description="Milliseconds a search waits for the encoder before words answer alone; 0: as long as it takes.",
     )

@@ -12,7 +12,7 @@ from tantivy import Occur
 
 from aisle.adapters.tantivy.facets import Display, Facets
 from aisle.adapters.tantivy.filters import FilterCompiler, Parts
-from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found
+from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found, n_matching
 from aisle.adapters.tantivy.schema import WORDS, ChineseWords
 from aisle.errors import InvalidFilter, InvalidRequest
 from aisle.index.documents import FACET_FIELDS, ID_FIELDS
@@ -90,7 +90,7 @@ class View:
             n_hits, counts, bounds = self._facets.count(hit_set, names, filters)
             counts = {asked: counts[name] for asked, name in zip(facets, names, strict=True) if name in counts}
         elif n_hits < 0:
-            n_hits = n_found(self.searcher.search(hit_set(filters), 1))
+            n_hits = n_matching(self.searcher, hit_set(filters))
         if not by_relevance:
             field, order = _SORTS[sort]
             page = self.searcher.search(
@@ -106,6 +106,7 @@ class View:
         if words is not None and found is not None and n_found(found) > len(ords):
             # More match than were read: some of the neighbours may be among them.
             both = tantivy.Query.boolean_query([(Occur.Must, near), (Occur.Must, words), *chosen])
+            both = tantivy.Query.const_score_query(both, 0.0)  # or each of its words would be scored
             by_words.update(self._read(self.searcher.search(both, len(neighbours), count=False))[0].tolist())
         ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
         matched = np.fromiter((o in by_words for o in ords.tolist()), np.bool_, len(ords))
@@ -142,7 +143,7 @@ class View:
                 return level, found
             if len(own) < len(filters):
                 under = _under([words], self._compiler.compile(own))
-                if n_found(self.searcher.search(under, 1)) >= HANDFUL:
+                if n_matching(self.searcher, under) >= HANDFUL:
                     return level, found
         return levels[-1], found
 
