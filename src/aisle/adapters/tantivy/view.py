@@ -72,11 +72,14 @@ class View:
         chosen = self._compiler.compile(filters)
         matching = self._matcher.match(query)
         boosts = self._boosts(query, matching)
-        near = None
-        if neighbours is not None and len(neighbours):
-            near = self._term_set(neighbours)
         by_relevance = sort == "relevance"
         level, found = self._lexical(query, matching, filters, chosen, boosts, top_k if by_relevance else 1)
+        ords, scores = self._read(found) if by_relevance and found is not None else _NONE
+        near = None
+        # What the words found already need not join again.
+        joining = neighbours[~np.isin(neighbours, ords)] if neighbours is not None else ords[:0]
+        if len(joining):
+            near = self._term_set(joining)
 
         def hit_set(under: Filters) -> tantivy.Query:
             words = _words(query, matching, level, scored=False)
@@ -98,19 +101,20 @@ class View:
             )
             ords, _ = self._read(page)
             return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
-        ords, scores = self._read(found) if found is not None else _NONE
-        if near is None or neighbours is None:
+        if near is None:
             return LexicalResult(ords, scores, n_hits, counts, bounds)
-        by_words = set(ords.tolist())
+        by_words = ords
         words = _words(query, matching, level, scored=False)
         if words is not None and found is not None and n_found(found) > len(ords):
             # More match than were read: some of the neighbours may be among them.
             both = tantivy.Query.boolean_query([(Occur.Must, near), (Occur.Must, words), *chosen])
             both = tantivy.Query.const_score_query(both, 0.0)  # or each of its words would be scored
-            by_words.update(self._read(self.searcher.search(both, len(neighbours), count=False))[0].tolist())
-        ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
-        matched = np.fromiter((o in by_words for o in ords.tolist()), np.bool_, len(ords))
-        return LexicalResult(ords, scores, n_hits, counts, bounds, matched)
+            by_words = np.append(ords, self._read(self.searcher.search(both, len(joining), count=False))[0])
+        more, their_scores = self._scored(near, len(joining), matching, chosen, boosts)
+        ords, scores = np.append(ords, more), np.append(scores, their_scores)
+        order = np.argsort(-scores, kind="stable")
+        ords, scores = ords[order], scores[order]
+        return LexicalResult(ords, scores, n_hits, counts, bounds, np.isin(ords, by_words))
 
     # ---------------------------------------------------------------- the parts
 
@@ -158,18 +162,12 @@ class View:
             parts.append((Occur.Should, tantivy.Query.const_score_query(products, score)))
         return parts
 
-    def _join(
-        self, ords: Ords, scores: Scores, near: tantivy.Query, n: int, matching: Matching, chosen: Parts, boosts: Parts
+    def _scored(
+        self, near: tantivy.Query, n: int, matching: Matching, chosen: Parts, boosts: Parts
     ) -> tuple[Ords, Scores]:
-        """Add the neighbours that pass the filters, each with its own score."""
+        """The neighbours that pass the filters, each with its own score."""
         parts = [(Occur.Must, near), *matching.scoring(), *boosts, *chosen]
-        more, their_scores = self._read(self.searcher.search(tantivy.Query.boolean_query(parts), n, count=False))
-        have = set(ords.tolist())
-        new = np.array([o not in have for o in more.tolist()], np.bool_)
-        ords = np.concatenate((ords, more[new]))
-        scores = np.concatenate((scores, their_scores[new]))
-        order = np.argsort(-scores, kind="stable")
-        return ords[order], scores[order]
+        return self._read(self.searcher.search(tantivy.Query.boolean_query(parts), n, count=False))
 
     def _term_set(self, ords: Ords) -> tantivy.Query:
         # A hundred term queries: five times faster than a term set, which walks the whole dictionary.
