@@ -112,8 +112,8 @@ class View:
             by_words = np.append(ords, self._read(self.searcher.search(both, len(joining), count=False))[0])
         more, their_scores = self._scored(near, len(joining), matching, chosen, boosts)
         ords, scores = np.append(ords, more), np.append(scores, their_scores)
-        order = np.argsort(-scores, kind="stable")
-        ords, scores = ords[order], scores[order]
+        best_first = np.argsort(-scores, kind="stable")
+        ords, scores = ords[best_first], scores[best_first]
         return LexicalResult(ords, scores, n_hits, counts, bounds, np.isin(ords, by_words))
 
     # ---------------------------------------------------------------- the parts
