@@ -25,7 +25,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,7 @@ def built(folder: Path, n: int, copied_from: Path | None) -> dict[str, float]:
         say(f"searchable by meaning after {meaning_s:.1f} s; {resident_mb(os.getpid()):.0f} MB")
         peak = peak_mb()
         started = time.perf_counter()
+    # The shop is closed, its snapshots are written.
     figures = {
         "stored_s": round(stored_s, 1),
         "words_s": round(words_s, 1),
@@ -254,6 +255,7 @@ def speeds(small: Path, large: Path, options: argparse.Namespace) -> dict[str, A
                     n_hits[name].append(slate.n_hits)
             if number >= 60:
                 took["encode"].append(encode)
+        recalls = recall_of(few, queries[:100]), recall_of(many, queries[:100])
     encode, few_p50, many_p50 = p50(took["encode"]), p50(took["few"]), p50(took["many"])
     say(f"search p50 {many_p50:.2f} ms against {few_p50:.2f}, encoding {encode:.2f}; p99 {p99(took['many']):.1f} ms")
     return {
@@ -269,7 +271,27 @@ def speeds(small: Path, large: Path, options: argparse.Namespace) -> dict[str, A
         "suggest_p99": p99(took["many_suggest"]),
         "hits_p50_small": p50(n_hits["few"]),
         "hits_p50": p50(n_hits["many"]),
+        "neighbours_recall_small": recalls[0],
+        "neighbours_recall": recalls[1],
     }
+
+
+def recall_of(shop: Shop, queries: Sequence[str]) -> float:
+    """Share of the truly nearest products that the graph finds."""
+    parts, top_k = shop._parts, shop.settings.search.neighbours
+    dense, encoder = parts.indexes.dense, parts.indexes.encoder
+    assert dense is not None
+    assert encoder is not None
+    wanted = encoder.encode(list(queries))
+    ords = np.flatnonzero(parts.columns.facts.alive).astype(np.int32)
+    least = np.full((len(queries), top_k), -np.inf, np.float32)  # the best cosines so far
+    for start in range(0, len(ords), 65_536):
+        cosines = wanted @ dense.dense.vectors(ords[start : start + 65_536]).T
+        least = -np.partition(-np.concatenate([least, cosines], axis=1), top_k - 1, axis=1)[:, :top_k]
+    found = 0
+    for vector, bound in zip(wanted, least.min(1), strict=True):
+        found += int((dense.dense.search(vector, top_k)[1] >= bound - 1e-6).sum())
+    return round(found / (len(queries) * top_k), 4)
 
 
 def megabytes(path: Path) -> int:
