@@ -46,7 +46,8 @@ from serving import catalogue, distinct_queries, mistyped, ms_since, p50, p99, r
 ALIKE = 0.9
 """Cosine of a perturbed copy with its original."""
 
-FIGURES = "build.json"
+FIGURES, STAGES = "build.json", "stages.json"
+"""What a build took, and what it took so far."""
 
 
 def main() -> None:
@@ -91,42 +92,50 @@ def measure(work: Path, options: argparse.Namespace) -> dict[str, Any]:
 def built(folder: Path, n: int, copied_from: Path | None) -> dict[str, float]:
     """Seconds that a shop of `n` products took to build, which is done unless it is there."""
     if (folder / FIGURES).exists():
-        figures: dict[str, float] = json.loads((folder / FIGURES).read_text())
-        return figures
-    shutil.rmtree(folder, ignore_errors=True)
-    create_shop(folder)
-    world = World(WorldConfig(n_groups=n))
+        return read(folder / FIGURES)
     feed = folder / "feed.tsv"
-    n_vectors = write(feed, world, None if copied_from is None else Copies(folder, copied_from, world.config.seed))
-    say(f"{n:,} products written, {n_vectors:,} vectors put into the store")
+    if not (folder / STAGES).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        create_shop(folder)
+        world = World(WorldConfig(n_groups=n))
+        n_vectors = write(feed, world, None if copied_from is None else Copies(folder, copied_from, world.config.seed))
+        say(f"{n:,} products written, {n_vectors:,} vectors put into the store")
+        (folder / STAGES).write_text(json.dumps({"n_vectors_copied": n_vectors}))
+    # A build that was killed is taken up where it was: what it took until then counts.
+    figures = read(folder / STAGES)
+    started, cpu = (
+        time.perf_counter() - figures.get("spent_s", 0.0),
+        time.process_time() - figures.get("spent_cpu_s", 0.0),
+    )
+
+    def reached(stage: str) -> None:
+        spent = {f"{stage}_s": time.perf_counter() - started, f"{stage}_cpu_s": time.process_time() - cpu}
+        figures.update({name: round(value, 1) for name, value in spent.items()})
+        figures.update(spent_s=spent[f"{stage}_s"], spent_cpu_s=spent[f"{stage}_cpu_s"])
+        (folder / STAGES).write_text(json.dumps(figures))
+        say(f"{n:,} products: {stage} after {spent[f'{stage}_s']:.0f} s; {resident_mb(os.getpid()):.0f} MB")
+
     with Shop.open(folder, create=False) as shop:
-        started = time.perf_counter()
-        summary = shop.import_products(feed)
-        if summary.n_added != n:
-            raise RuntimeError(f"{summary.n_added} of {n} products came in")
-        stored_s = time.perf_counter() - started
-        say(f"{n:,} products stored in {stored_s:.1f} s")
+        if "stored_s" not in figures:
+            summary = shop.import_products(feed)
+            if summary.n_rejected or shop.status()["products"] != n:
+                raise RuntimeError(f"of {n} products came in: {summary}")
+            reached("stored")
         while shop.health()["index_lag"]:
             time.sleep(0.05)
-        words_s = time.perf_counter() - started
-        say(f"searchable by words after {words_s:.1f} s")
+        reached("words")
         shop.wait_indexed()
-        meaning_s = time.perf_counter() - started
-        say(f"searchable by meaning after {meaning_s:.1f} s; {resident_mb(os.getpid()):.0f} MB")
-        peak = peak_mb()
-        started = time.perf_counter()
-    # The shop is closed, its snapshots are written.
-    figures = {
-        "stored_s": round(stored_s, 1),
-        "words_s": round(words_s, 1),
-        "meaning_s": round(meaning_s, 1),
-        "closed_s": round(time.perf_counter() - started, 1),
-        "peak_mb": round(peak),
-        "n_vectors_copied": n_vectors,
-    }
+        reached("meaning")
+        figures["peak_mb"] = round(peak_mb())
+    reached("closed")
     feed.unlink()
+    figures = {name: value for name, value in figures.items() if not name.startswith("spent")}
     (folder / FIGURES).write_text(json.dumps(figures))
-    say(f"{folder.name}: {figures}")
+    return figures
+
+
+def read(file: Path) -> dict[str, float]:
+    figures: dict[str, float] = json.loads(file.read_text())
     return figures
 
 
