@@ -69,7 +69,7 @@ class Parts:
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
+        self._suggestions_at, self._suggestions_seq, self._suggestions_took_s = -_SUGGESTIONS_EVERY_S, -1, 0.0
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self._whole_histories = False
         self.replay = Replay(
@@ -436,12 +436,17 @@ class Parts:
             )
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        if self.suggester.stale or due:
-            self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
+        since = time.monotonic() - self._suggestions_at
+        due = since > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
+        # While an import goes on they are out of date again as soon as they are made.
+        rested = since >= (20 if self._words_first() else 2) * self._suggestions_took_s
+        if (self.suggester.stale and rested) or due:
+            started = self._suggestions_at = time.monotonic()
+            self._suggestions_seq = self.replay.seq
             categories = dict(self.indexes.lexical.vocabulary("product_type"))
             entries = [*list(self._entries.values()), *category_entries(categories)]
             self.suggester.rebuild(entries, self.queries.popular())
+            self._suggestions_took_s = time.monotonic() - started
         return False
 
 
