@@ -34,11 +34,11 @@ from aisle.models_in_use import ModelsInUse
 from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
-from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.search_ranking import SearchRanking
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
-from aisle.slate import HitMaker, group_title
+from aisle.slate import HitMaker
+from aisle.suggestions import Suggestions
 from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
@@ -47,8 +47,6 @@ log = logging.getLogger("aisle")
 
 _WORDS_PATIENCE_S = 5.0
 """Seconds that the reading of the catalogue's words waits for an import to end."""
-_SUGGESTIONS_EVERY_S = 900.0
-"""Seconds between looks at what shoppers have searched for."""
 
 
 class Parts:
@@ -65,11 +63,9 @@ class Parts:
         self.answers = AnswerCache(settings.search.cache_size)
         self.latencies = Latencies()
         self.hits = HitMaker(stores.catalog, stores.content)
-        self.suggester = Suggester()
-        self._entries: dict[int, Entry] = {}
+        self.suggestions = Suggestions()
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._suggestions_at, self._suggestions_seq, self._suggestions_took_s = -_SUGGESTIONS_EVERY_S, -1, 0.0
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self._whole_histories = False
         self.replay = Replay(
@@ -281,7 +277,7 @@ class Parts:
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
 
     def health(self) -> dict[str, Any]:
-        """How far the indexes are, and what cannot help now."""
+        """How far the indexes are, what cannot help now, and what never does."""
         seq, dense = self.stores.catalog.seq(), self.indexes.dense
         degraded = [self.indexes.missing] if self.indexes.missing else []
         degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error]
@@ -292,7 +288,19 @@ class Parts:
             "dense_seq": dense.seq if dense else 0,
             "event_seq": self.replay.seq,
             "degraded": degraded,
+            "notes": self._notes(),
         }
+
+    def _notes(self) -> list[str]:
+        """What is as the settings say, and yet less than could be."""
+        encoder, language = self.indexes.encoder, self.settings.shop.language
+        if encoder is None or encoder.covers(language):
+            return []
+        reads = ", ".join(self.settings.encoder.languages)
+        return [
+            f"the encoder {encoder.name} reads {reads}: searches in {language} go by words only "
+            "(a multilingual one is set with encoder.model and encoder.languages)"
+        ]
 
     # ------------------------------------------------------------- following
 
@@ -401,13 +409,7 @@ class Parts:
         self.trending.catalogue_changed()
         self.sessions.catalogue_changed()
         self.orders.catalogue_changed()
-        fresh = {g.ord: _suggestable(g) for g in groups if g.products}
-        gone = [g.ord for g in groups if not g.products]
-        self._entries.update(fresh)
-        for ord_ in gone:
-            self._entries.pop(ord_, None)
-        self.suggester.upsert(fresh.values())
-        self.suggester.remove(str(o) for o in gone)
+        self.suggestions.changed(groups)
         self._words_changed.set()
 
     def _follow_events(self) -> bool:
@@ -428,7 +430,8 @@ class Parts:
         """The catalogue's words for understanding, and what may be suggested."""
         if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
             return False
-        if self._words_changed.is_set() and time.monotonic() >= self._words_due:
+        words_changed = self._words_changed.is_set() and time.monotonic() >= self._words_due
+        if words_changed:
             started = time.monotonic()
             self._words_changed.clear()
             self.understander = Understander(
@@ -436,20 +439,10 @@ class Parts:
             )
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        since = time.monotonic() - self._suggestions_at
-        due = since > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        # While an import goes on they are out of date again as soon as they are made.
-        rested = since >= (20 if self._words_first() else 2) * self._suggestions_took_s
-        if (self.suggester.stale and rested) or due:
-            started = self._suggestions_at = time.monotonic()
-            self._suggestions_seq = self.replay.seq
-            categories = dict(self.indexes.lexical.vocabulary("product_type"))
-            entries = [*list(self._entries.values()), *category_entries(categories)]
-            self.suggester.rebuild(entries, self.queries.popular())
-            self._suggestions_took_s = time.monotonic() - started
+        if self.suggestions.is_due(self.replay.seq, words_changed=words_changed, busy=self._words_first()):
+            self.gather_suggestions()
         return False
 
-
-def _suggestable(group: Group) -> Entry:
-    lead = group.lead
-    return Entry(group_title(group), item_id=lead.item_id, image_link=lead.image_link, key=str(group.ord))
+    def gather_suggestions(self) -> None:
+        """Everything that may be suggested, anew."""
+        self.suggestions.gather(self.indexes.lexical, self.queries.popular(), self.replay.seq)

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 from aisle import desk
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
+from aisle.keystrokes import Keystrokes
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
+from aisle.retrieve.suggest import Typed
 from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
@@ -67,6 +69,7 @@ class Shop:
         self._parts = parts
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
+        self._keystrokes = Keystrokes(parts)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -196,9 +199,18 @@ class Shop:
         return shown
 
     def suggest(self, prefix: str, *, visitor_id: str = "", top_k: int = 8) -> list[Suggestion]:
-        """Completions of what is being typed: searches, categories, products."""
+        """Completions of what is being typed: searches, categories, products.
+
+        A visitor's own searches come first, marked `recent`, and what the session
+        is about comes before what it is not. Nobody gets another's searches
+        unless several shoppers made them.
+        """
+        return self.suggest_with_products(prefix, visitor_id=visitor_id, top_k=top_k, n_products=0).suggestions
+
+    def suggest_with_products(self, prefix: str, *, visitor_id: str = "", top_k: int = 8, n_products: int = 6) -> Typed:
+        """Searches and categories as in `suggest`, and beside them up to `n_products` products with their prices."""
         started = time.perf_counter()
-        found = self._parts.suggester.suggest(prefix, top_k)
+        found = self._keystrokes.suggest(prefix, visitor_id, top_k, n_products)
         self._parts.latencies.add("suggest", (time.perf_counter() - started) * 1000)
         return found
 

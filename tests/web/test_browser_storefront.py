@@ -359,3 +359,46 @@ def test_a_search_that_finds_nothing_says_what_it_shows_instead(shopper: Window)
 def test_a_page_to_read(shopper: Window) -> None:
     page = shopper.open("/read/returns")
     expect(page.locator("h1")).to_have_text("There is no such page")
+
+
+def test_products_show_as_one_types(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#query").press_sequentially("hood", delay=30)
+    cards = page.locator("#suggestions .instant")
+    expect(cards).to_have_count(3)
+    assert "$" in cards.first.locator(".price").inner_text()
+    expect(cards.first).to_have_attribute("role", "option")
+    words = page.locator("#suggestions .suggestions-words [role=option]").count()
+    for _ in range(words + 1):
+        page.keyboard.press("ArrowDown")
+    expect(cards.first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#query")).to_have_attribute("aria-activedescendant", f"suggestion-{words}")
+    page.keyboard.press("ArrowUp")
+    expect(cards.first).to_have_attribute("aria-selected", "false")
+
+
+def test_an_empty_box_offers_ones_own_searches(shopper: Window) -> None:
+    page = search(shopper, "breeze tee")
+    shopper.live.wait_for(shopper.visitor_id, "search")
+    page = shopper.open("/")
+    page.locator("#query").focus()
+    own = page.locator("#suggestions [role=option]", has_text="breeze tee")
+    expect(own).to_be_visible()
+    expect(page.locator("#suggestions h3").first).to_have_text("Your searches")
+
+
+def test_nothing_is_asked_while_an_input_method_composes(shopper: Window) -> None:
+    page = shopper.open("/")
+    asked: list[str] = []
+    page.on("request", lambda request: "/v1/suggest" in request.url and asked.append(request.url))
+    page.locator("#query").focus()
+    page.wait_for_timeout(400)
+    asked.clear()
+    session = page.context.new_cdp_session(page)
+    for text in ("h", "ho", "hood"):
+        session.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        page.wait_for_timeout(200)
+    assert asked == []
+    session.send("Input.insertText", {"text": "hoodie"})
+    expect(page.locator("#suggestions .instant").first).to_be_visible()
+    assert len(asked) == 1

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from aisle.han import simplified
 from aisle.types import NOTHING, Clause, Group, Query, Reason
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -310,7 +311,7 @@ def _has_form(word: str, have: set[str]) -> bool:
 
 
 def _fold(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return text.lower() if text.isascii() else simplified(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _held(kind: str, clause: Clause, group: Group) -> str:

@@ -119,7 +119,11 @@ class Slate:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A completion of what is being typed. `highlight` marks the typed part with <em>."""
+    """A completion of what is being typed. `highlight` marks the typed part with <em>.
+
+    `recent` says that it is a search of the shopper's own. A product comes with
+    its `price`, and what it `was` before a sale.
+    """
 
     text: str
     kind: Literal["query", "category", "product"]
@@ -127,3 +131,6 @@ class Suggestion:
     item_id: str = ""
     image_link: str = ""
     highlight: str = ""
+    recent: bool = False
+    price: Money | None = None
+    was: Money | None = None

@@ -9,10 +9,11 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from aisle.errors import AisleError
+from aisle.han import simplified
 from aisle.ports import LexicalIndex
 from aisle.types import NOTHING, Query
 from aisle.understand.spelling import Speller
-from aisle.understand.text import key, words
+from aisle.understand.text import is_han, key, words
 
 Kind: TypeAlias = Literal["color", "gender", "size", "brand", "category", "material", "attribute"]
 
@@ -87,7 +88,11 @@ class Lexicon:
             found = values(name, MAX_VALUES + 1)
             if len(found) <= MAX_VALUES:
                 for value, _ in found:
-                    if len(value) >= 3 and value.casefold() not in _PLAIN and not value.replace(".", "").isdigit():
+                    if (
+                        (len(value) >= 3 or is_han(value))
+                        and value.casefold() not in _PLAIN
+                        and not value.replace(".", "").isdigit()
+                    ):
                         _add(phrases, Meaning("attribute", name, (value,), 0.4))
         return cls(
             phrases=MappingProxyType({k: tuple(v) for k, v in phrases.items()}),
@@ -108,7 +113,7 @@ class Lexicon:
 
 def _add(phrases: dict[str, list[Meaning]], meaning: Meaning, phrase: str = "") -> None:
     name = key(phrase or meaning.values[0])
-    if not name or name.count(" ") >= MAX_PHRASE_WORDS or len(name) < 2:
+    if not name or name.count(" ") >= MAX_PHRASE_WORDS or (len(name) < 2 and not is_han(name)):
         return
     there = phrases.setdefault(name, [])
     for i, other in enumerate(there):
@@ -146,7 +151,7 @@ def _colors(values: list[tuple[str, int]]) -> dict[str, tuple[str, ...]]:
     """ "blue" → Blue, Navy Blue, …: a shopper who says blue means them all."""
     found: dict[str, dict[str, None]] = {}
     for value, _ in values:
-        for word in {value.casefold(), *(w.text for w in words(value))}:
+        for word in {simplified(value.casefold()), *(w.text for w in words(value))}:
             found.setdefault(word, {})[value] = None
     return {word: tuple(shown) for word, shown in found.items()}
 

@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
+from aisle.han import simplified
 from aisle.types import Clause, Query, Term, Understood
+from aisle.understand import chinese
 from aisle.understand.lexicon import MAX_PHRASE_WORDS, Lexicon
 from aisle.understand.prices import PriceLimit, find_prices
 from aisle.understand.text import Word, language_of, normalise, words
 from aisle.understand.wordlists import (
     AGES,
-    CHINESE_STOP,
     GENDERS,
     GENDERS_AFTER_FOR,
     NEAR_COLORS,
@@ -33,8 +34,6 @@ MAX_TERMS = 16
 MAX_ATTRIBUTE_BOOSTS = 3
 
 _SIZE_LETTERS = re.compile(r"^(?:x{1,4}s|x{1,5}l|[2-6]xl|[2-6]xs|xxs|xxxl)$")
-_CHINESE_STOP = re.compile(CHINESE_STOP)
-_CHINESE_SIZE = re.compile(r"(?<![a-z0-9])([a-z]{1,4}|\d{1,3})\s?码", re.IGNORECASE)
 _SAME: dict[str, tuple[str, ...]] = {w: tuple(o for o in group if o != w) for group in SPELLINGS for w in group}
 _NEAR: dict[str, tuple[str, ...]] = {}
 for _group in SYNONYMS:
@@ -54,7 +53,8 @@ class Understander:
         cleaned = normalise(text, self._max_chars)
         if not cleaned:
             return Query("")
-        return _Reading(self._lexicon(), cleaned).query()
+        # Traditional characters are read as simplified ones, one for one, and stay in what is shown.
+        return replace(_Reading(self._lexicon(), simplified(cleaned)).query(), text=cleaned)
 
 
 def relax(query: Query) -> list[Query]:
@@ -97,7 +97,7 @@ class _Reading:
         language = language_of(self.text)
         prices = find_prices(self.text)
         self._prices(prices)
-        spoken = [w for w in words(self.text) if not any(p.start <= w.start < p.end for p in prices)]
+        spoken = words(_blanked(self.text, prices))
         if any(w.is_han for w in spoken):
             spoken = self._chinese(spoken)
         spoken = self._affirmed(spoken)
@@ -147,9 +147,8 @@ class _Reading:
         sizes = self.lexicon.sizes
         if not sizes:
             return
-        for match in _CHINESE_SIZE.finditer(self.text):
-            if match[1].lower() in sizes:
-                self._size(match[1].lower(), match[0], [w for w in spoken if match.start() <= w.start < match.end()])
+        for name, start, end in chinese.find_sizes(self.text, sizes):
+            self._size(name, self.text[start:end], [w for w in spoken if start <= w.start < end])
         for i, word in enumerate(spoken):
             if word.text in ("size", "sizes", "sz") and i + 1 < len(spoken):
                 after = spoken[i + 1]
@@ -219,7 +218,7 @@ class _Reading:
         for n in range(min(MAX_PHRASE_WORDS, len(spoken)), 0, -1):
             for i in range(len(spoken) - n + 1):
                 part = spoken[i : i + n]
-                found = phrases.get(" ".join(w.stem for w in part))
+                found = phrases.get(" ".join(w.stem for w in part)) or chinese.meanings(part, self.lexicon)
                 if not found or (n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS)):
                     continue
                 for meaning in found:
@@ -238,27 +237,11 @@ class _Reading:
     # ------------------------------------------------------------------- words
 
     def _chinese(self, spoken: list[Word]) -> list[Word]:
-        """Cut runs of Chinese at particles and around the words that this shop or any knows as conditions."""
-        known = self.lexicon
-        found: list[Word] = []
-        for word in spoken:
-            if not word.is_han:
-                found.append(word)
-                continue
-            run = _CHINESE_STOP.sub(lambda m: " " * len(m[0]), word.text)
-            i = begin = 0
-            while i <= len(run):
-                size = 0
-                if i < len(run) and run[i] != " ":
-                    size = next((n for n in (4, 3, 2) if i + n <= len(run) and _is_condition(run[i : i + n], known)), 0)
-                if size or i == len(run) or run[i] == " ":
-                    if i > begin:
-                        found.append(Word(run[begin:i], word.start + begin, word.start + i, run[begin:i]))
-                    if size:
-                        found.append(Word(run[i : i + size], word.start + i, word.start + i + size, run[i : i + size]))
-                    i = begin = i + max(size, 1)
-                else:
-                    i += 1
+        """Runs of Chinese cut into words, with other names for those that the catalogue lacks."""
+        found = chinese.cut(spoken, self.lexicon)
+        for word in found:
+            if word.is_han and (others := chinese.stand_ins(word.text, self.lexicon)):
+                self.forms.setdefault(word.start, []).extend((other, chinese.STAND_IN) for other in others)
         return found
 
     def _terms(self, spoken: list[Word]) -> tuple[Term, ...]:
@@ -319,19 +302,17 @@ class _Reading:
         return _cut(self.text, [c for c in self._changes(prices) if c[2] != " "])
 
 
+def _blanked(text: str, prices: list[PriceLimit]) -> str:
+    """The text with spaces for the price limits: in Chinese the next word touches them."""
+    for p in prices:
+        text = text[: p.start] + " " * (p.end - p.start) + text[p.end :]
+    return text
+
+
 def _cut(text: str, changes: list[tuple[int, int, str]]) -> str:
     for start, end, new in sorted(changes, reverse=True):
         text = text[:start] + new + text[end:]
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _is_condition(part: str, lexicon: Lexicon) -> bool:
-    return (
-        part in GENDERS
-        or (part in SAME_COLORS and bool(lexicon.colors))
-        or part in lexicon.colors
-        or part in lexicon.phrases
-    )
 
 
 def _alternate(color: str) -> str:

@@ -15,8 +15,6 @@ STOP_WORDS = frozenset(
 NEGATIONS = frozenset({"not", "no", "without", "except", "excluding", "non"})
 """What makes the next word unwanted."""
 
-CHINESE_STOP = r"的|了|吗|呢|吧|和|与|及|我想买|我想要|我要买|我要|想买|想要|有没有|请问|推荐|一下"
-
 GENDERS: dict[str, tuple[str, ...]] = {
     "men": ("male",), "mens": ("male",), "male": ("male",), "males": ("male",), "gentlemen": ("male",),
     "boy": ("male",), "boys": ("male",), "guys": ("male",),
@@ -48,7 +46,10 @@ NEAR_COLORS: dict[str, str] = {
     "magenta": "pink", "rose": "pink", "fuchsia": "pink", "coral": "orange", "peach": "orange", "rust": "orange",
     "beige": "brown", "tan": "brown", "khaki": "brown", "camel": "brown", "chocolate": "brown", "bronze": "brown",
     "cream": "white", "ivory": "white", "charcoal": "gray", "silver": "gray", "gold": "yellow", "golden": "yellow",
-    "mustard": "yellow",
+    "mustard": "yellow", "深蓝": "藏青色", "天蓝": "蓝色", "浅蓝": "蓝色", "湖蓝": "青色", "宝蓝": "蓝色",
+    "军绿": "橄榄绿", "墨绿": "绿色", "浅绿": "绿色", "咖啡色": "棕色", "驼色": "棕色", "褐色": "棕色",
+    "杏色": "米色", "奶白": "白色", "米白": "米色", "深灰": "灰色", "浅灰": "灰色", "玫红": "粉色", "大红": "红色",
+    "深红": "酒红色", "淡紫": "紫色",
 }  # fmt: skip
 """The colour to fall back on where a shop has no such shade."""
 

@@ -95,6 +95,9 @@ class SuggestParams(BaseModel):
     query: str = Field("", description="The beginning of a query, as typed.", examples=["yoga st"])
     visitor_id: str = Field("", max_length=256, description="Who types.")
     top_k: int = Field(8, ge=1, le=50, description="Most suggestions.")
+    n_products: int = Field(
+        0, ge=0, le=24, description="Most products beside the suggestions, with prices; 0: among them."
+    )
 
 
 class RecommendParams(BaseModel):
@@ -272,10 +275,14 @@ class SuggestionPart(Answer):
     item_id: str
     image_link: str
     highlight: str = Field(description="HTML-escaped text with <em> around what was typed.")
+    recent: bool = Field(description="Whether it is a search of the shopper's own.")
+    price: str | None = Field(description="What a product costs now.")
+    was: str | None = Field(description="What it cost before a sale.")
 
 
 class SuggestAnswer(Answer):
     suggestions: list[SuggestionPart]
+    products: list[SuggestionPart] = Field(description="Products for what is typed, when `n_products` asked for them.")
     took_ms: Took
 
 

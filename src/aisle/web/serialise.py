@@ -7,7 +7,7 @@ and what the API shows is decided here, not by what a value happens to carry.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from aisle.explain.reasons import sentence
 from aisle.ports import Changes
 from aisle.retrieve.reading import Reading
+from aisle.retrieve.suggest import Typed
 from aisle.slate import group_title
 from aisle.types import (
     Ack,
@@ -105,20 +106,25 @@ def recommend_answer(slate: Slate, language: str) -> dict[str, Any]:
     }
 
 
-def suggest_answer(suggestions: Iterable[Suggestion], took_ms: float) -> dict[str, Any]:
+def suggest_answer(typed: Typed, took_ms: float) -> dict[str, Any]:
     """The body of /v1/suggest."""
     return {
-        "suggestions": [
-            {
-                "text": s.text,
-                "kind": s.kind,
-                "item_id": s.item_id,
-                "image_link": s.image_link,
-                "highlight": s.highlight,
-            }
-            for s in suggestions
-        ],
+        "suggestions": [_suggestion(s) for s in typed.suggestions],
+        "products": [_suggestion(s) for s in typed.products],
         "took_ms": round(took_ms, 3),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "text": suggestion.text,
+        "kind": suggestion.kind,
+        "item_id": suggestion.item_id,
+        "image_link": suggestion.image_link,
+        "highlight": suggestion.highlight,
+        "recent": suggestion.recent,
+        "price": money(suggestion.price),
+        "was": money(suggestion.was),
     }
 
 

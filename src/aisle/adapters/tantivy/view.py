@@ -13,12 +13,13 @@ from tantivy import Occur
 from aisle.adapters.tantivy.facets import Display, Facets
 from aisle.adapters.tantivy.filters import FilterCompiler, Parts
 from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found, n_matching
-from aisle.adapters.tantivy.schema import WORDS, ChineseWords
+from aisle.adapters.tantivy.schema import CHINESE_TITLE, WORDS, ChineseWords
 from aisle.errors import InvalidFilter, InvalidRequest
 from aisle.index.documents import FACET_FIELDS, ID_FIELDS
 from aisle.ports import LexicalResult
 from aisle.types import FacetValue, Filters, Ords, Query, Scores
 
+_WORDS = {"words": WORDS, "chinese": CHINESE_TITLE}
 _SORTS = {
     "price_asc": ("price_low", tantivy.Order.Asc),
     "price_desc": ("price_low", tantivy.Order.Desc),
@@ -49,8 +50,8 @@ class View:
         self.frequency = lru_cache(20_000)(self._matcher.document_frequency)
 
     def vocabulary(self, field_name: str, limit: int) -> list[tuple[str, int]]:
-        if field_name == "words":
-            terms = self.searcher.terms_with_prefix(WORDS, "")
+        if field_name in _WORDS:
+            terms = self.searcher.terms_with_prefix(_WORDS[field_name], "")
             return sorted(terms, key=lambda pair: (-pair[1], pair[0]))[:limit]
         return self._facets.vocabulary(self._facet(field_name), limit)
 

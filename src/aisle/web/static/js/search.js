@@ -292,7 +292,7 @@ async function elsewhere() {
   const words = state.query.split(/\s+/).sort((a, b) => b.length - a.length);
   for (const text of [state.query, words[0], ""]) {
     const found = await suggest(text || "").then((found) => found.suggestions, () => []);
-    const useful = placed(found).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== state.query.toLowerCase());
+    const useful = placed(found).filter((one) => one.kind !== "product" && !one.recent && one.text.toLowerCase() !== state.query.toLowerCase());
     if (useful.length) return useful.slice(0, 6);
   }
   return [];
@@ -316,7 +316,7 @@ async function related() {
   if (!text || onCategory) return void (strip.hidden = true);
   const { suggestions } = await suggest(text).catch(() => ({ suggestions: [] }));
   if (text !== state.query.trim()) return undefined;
-  const useful = placed(suggestions).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
+  const useful = placed(suggestions).filter((one) => one.kind !== "product" && !one.recent && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
   strip.hidden = useful.length === 0 || answer?.n_hits === 0;
   fill(strip, h("span", null, t("search.related")), useful.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, suggestionName(one))));
   return undefined;
