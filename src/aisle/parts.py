@@ -399,6 +399,13 @@ class Parts:
         self.suggester.remove(str(o) for o in gone)
         self._words_changed.set()
 
+    def _titles(self) -> Iterator[tuple[str, str]]:
+        """Every product's title with its category."""
+        facts = self.columns.facts
+        for ord_, entry in list(self._entries.items()):
+            code = int(facts.category[ord_]) if ord_ < len(facts.category) else -1
+            yield entry.text, facts.categories[code] if code >= 0 else ""
+
     def _follow_events(self) -> bool:
         self.replay.keep_up()
         self.sessions.refresh()
@@ -423,7 +430,8 @@ class Parts:
             if self._categories is not None:
                 self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
-                Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
+                Lexicon.of(self.indexes.lexical, titles=self._titles(), searched=self.queries.popular()),
+                max_chars=self.settings.server.max_query_chars,
             )
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))

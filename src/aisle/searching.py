@@ -5,19 +5,32 @@ Answers get their identity, and are remembered, in `aisle.shop`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from aisle.explain.reasons import MatchReasons
 from aisle.rank.blend import blend
 from aisle.rank.page import rank_page
+from aisle.retrieve.hybrid import Retrieved
 from aisle.types import Filters, Query, Slate
 from aisle.understand.highlight import highlighter
-from aisle.understand.query import relax, without
+from aisle.understand.relaxing import relax
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
+
+
+def _relaxed(query: Query, found: Retrieved, retrieve: Callable[[Query], Retrieved]) -> tuple[Query, Retrieved]:
+    """The first milder reading whose words are found; else the first that finds anything."""
+    best = (query, found) if found.n_hits else None
+    for milder in relax(query):
+        again = retrieve(milder)
+        if again.n_hits and again.matched.any():
+            return milder, again
+        if again.n_hits and best is None:
+            best = milder, again
+    return best or (query, found)
 
 
 class Searching:
@@ -42,12 +55,10 @@ class Searching:
         retrieve = partial(
             parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort, offset=offset, top_k=window
         )
-        query = without(parts.understander.understand(text), ignore)
+        query = parts.understander.understand(text, ignore)
         found = retrieve(query)
-        for milder in relax(query):
-            if found.n_hits:
-                break  # a guess must never empty the page: else what was understood becomes a wish
-            query, found = milder, retrieve(milder)
+        if not found.n_hits or not found.matched.any():
+            query, found = _relaxed(query, found, retrieve)
         if found.n_hits == 0 and parts.ord_of(text.strip()) >= 0:  # a product's own id, as its seller types it
             found = retrieve(Query(""), filters=(*conditions, parts.group_clause(text.strip())))
         beyond = None

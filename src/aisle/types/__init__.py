@@ -11,7 +11,7 @@ from __future__ import annotations
 from aisle.types.arrays import NOTHING, Ords, Scores, Vectors
 from aisle.types.catalogue import Availability, Group, ItemPage, Money, Page, Product, Promotion, Review
 from aisle.types.events import EVENT_NAMES, Ack, Event, EventItem, LoggedEvent
-from aisle.types.query import Clause, Filters, Query, Term, Understood
+from aisle.types.query import Clause, Filters, Intent, Query, Term, Understood
 from aisle.types.records import ImportSummary, ModelVersion, Reject, now_ms
 from aisle.types.slate import Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
 
@@ -30,6 +30,7 @@ __all__ = [
     "Group",
     "Hit",
     "ImportSummary",
+    "Intent",
     "ItemPage",
     "LoggedEvent",
     "ModelVersion",

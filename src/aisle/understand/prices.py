@@ -21,7 +21,11 @@ _ABOVE = r"(?:over|above|more\s+than|higher\s+than|greater\s+than|>)"
 _AT_LEAST = r"(?:at\s+least|no\s+less\s+than|not\s+less\s+than|min(?:imum)?(?:\s+price)?|starting\s+(?:at|from)|>=|≥)"
 _EDGE, _END = r"(?<![^\W\d_])", r"(?![^\W_])"
 
+_AROUND = r"(?:around|about|approximately|approx|roughly|circa)"
+
 CENT = 0.01
+AROUND = 0.2
+"""How far from "around $50" a price may lie, as a share of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ def _at_least(match: re.Match[str]) -> Bounds:
     return _n(match[1]), None
 
 
+def _about(match: re.Match[str]) -> Bounds:
+    n = _n(match[1])
+    return round(n * (1 - AROUND), 2), round(n * (1 + AROUND), 2)
+
+
 _DASH = r"\s*(?:-|–|—|~|to|到|至)\s*"
 _MONEY = rf"{_CURRENCY}?\s?{_NUMBER}{_UNIT}?"
 _RULES: tuple[_Rule, ...] = (
@@ -80,10 +89,14 @@ _RULES: tuple[_Rule, ...] = (
     _rule(rf"(?:不低于|不少于|至少|最低)\s?{_MONEY}{_NOT_OTHER}", _at_least),
     _rule(rf"{_MONEY}\s?(?:以下|以内|之内|内)", _at_most),
     _rule(rf"{_MONEY}\s?(?:以上|起)", _at_least),
+    _rule(rf"{_MONEY}\s?(?:左右|上下)", _about),
+    _rule(rf"{_EDGE}{_AROUND}\s+{_CURRENCY}\s?{_NUMBER}{_UNIT}?{_NOT_OTHER}{_END}", _about),
+    _rule(rf"{_EDGE}{_AROUND}\s+{_NUMBER}{_UNIT}{_END}", _about),
     _rule(rf"{_EDGE}{_AT_MOST}\s*{_MONEY}{_NOT_OTHER}{_END}", _at_most),
     _rule(rf"{_EDGE}{_AT_LEAST}\s*{_MONEY}{_NOT_OTHER}{_END}", _at_least),
     _rule(rf"{_EDGE}{_BELOW}\s*{_MONEY}{_NOT_OTHER}{_END}", _just_below),
     _rule(rf"{_EDGE}{_ABOVE}\s*{_MONEY}{_NOT_OTHER}{_END}", _just_above),
+    _rule(rf"{_EDGE}from\s+{_MONEY}{_NOT_OTHER}{_END}(?:\s+(?:on|up|upwards?)\b)?", _at_least),
     _rule(rf"(?<![\w.]){_MONEY}\s+(?:or|and)\s+(?:less|under|below|cheaper){_END}", _at_most),
     _rule(rf"(?<![\w.]){_MONEY}\s+(?:or|and)\s+(?:more|over|above|up){_END}", _at_least),
 )

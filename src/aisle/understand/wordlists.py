@@ -6,13 +6,16 @@ STOP_WORDS = frozenset(
     {
         "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find", "for",
         "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its", "like", "looking",
-        "me", "my", "need", "of", "on", "or", "please", "really", "sale", "search", "show", "some", "something",
-        "that", "the", "these", "this", "those", "to", "want", "what", "which", "with", "would", "you",
-        "your",
+        "me", "my", "need", "of", "on", "or", "pair", "please", "really", "search", "show", "some", "something",
+        "that", "the", "these", "this", "those", "to", "too", "very", "want", "what", "which", "who", "with", "would",
+        "you", "your", "all", "also", "but", "does", "im", "into", "our", "their", "there", "them", "us", "was", "we",
+        "where",
     }
 )  # fmt: skip
 
-NEGATIONS = frozenset({"not", "no", "without", "except", "excluding", "non"})
+NEGATIONS = frozenset(
+    {"not", "no", "without", "except", "excluding", "non", "minus", "nor", "w/o", "不要", "不想要", "不含", "不带", "除了"}
+)
 """What makes the next word unwanted."""
 
 CHINESE_STOP = r"的|了|吗|呢|吧|和|与|及|我想买|我想要|我要买|我要|想买|想要|有没有|请问|推荐|一下"
@@ -28,8 +31,21 @@ GENDERS: dict[str, tuple[str, ...]] = {
     "女性": ("female",), "男": ("male",), "女": ("female",), "中性": ("unisex",),
 }  # fmt: skip
 GENDERS_AFTER_FOR = {"man": ("male",), "him": ("male",), "woman": ("female",), "lady": ("female",), "her": ("female",)}
-AGES = {"boy": "kids", "boys": "kids", "girl": "kids", "girls": "kids", "kid": "kids", "kids": "kids", "baby": "infant",
-        "toddler": "toddler", "toddlers": "toddler", "adult": "adult", "儿童": "kids", "婴儿": "infant"}  # fmt: skip
+RECIPIENTS = {
+    **dict.fromkeys(("dad", "daddy", "father", "husband", "boyfriend", "son", "brother", "grandpa", "grandfather",
+                     "uncle", "nephew", "groom"), "male"),
+    **dict.fromkeys(("mom", "mum", "mother", "mommy", "mummy", "wife", "girlfriend", "daughter", "sister", "grandma",
+                     "grandmother", "aunt", "niece", "bride"), "female"),
+    **dict.fromkeys(("爸爸", "父亲", "老公", "丈夫", "男友", "男朋友", "儿子"), "male"),
+    **dict.fromkeys(("妈妈", "母亲", "老婆", "妻子", "女友", "女朋友", "女儿"), "female"),
+}  # fmt: skip
+"""Whom a thing is for: not everything for them says so, hence no filter."""
+
+AGES = {"boy": "kids", "boys": "kids", "girl": "kids", "girls": "kids", "kid": "kids", "kids": "kids",
+        "child": "kids", "children": "kids", "childrens": "kids", "baby": "infant", "babies": "infant",
+        "infant": "infant", "infants": "infant", "newborn": "newborn", "newborns": "newborn",
+        "toddler": "toddler", "toddlers": "toddler", "adult": "adult", "adults": "adult",
+        "儿童": "kids", "小孩": "kids", "孩子": "kids", "婴儿": "infant", "宝宝": "infant"}  # fmt: skip
 
 SAME_COLORS: dict[str, str] = {
     "grey": "gray", "红色": "red", "红": "red", "黑色": "black", "黑": "black", "白色": "white", "白": "white",
