@@ -430,7 +430,12 @@ class Parts:
             if self._categories is not None:
                 self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
-                Lexicon.of(self.indexes.lexical, titles=self._titles(), searched=self.queries.popular()),
+                Lexicon.of(
+                    self.indexes.lexical,
+                    titles=self._titles(),
+                    searched=self.queries.popular(),
+                    is_word=self.indexes.encoder.knows if self.indexes.encoder else lambda word: False,
+                ),
                 max_chars=self.settings.server.max_query_chars,
             )
             # A twentieth of one core at most, however often products change.

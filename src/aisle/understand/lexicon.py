@@ -72,6 +72,7 @@ class Lexicon:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NOTHING)
     id_field: Callable[[str], str] = field(default=lambda word: "")
     shelves: Shelves = field(default_factory=lambda: Shelves(()))
+    is_word: Callable[[str], bool] = field(default=lambda word: False)
     has_prices: bool = True
     has_sales: bool = False
 
@@ -87,10 +88,12 @@ class Lexicon:
         *,
         titles: Iterable[tuple[str, str]] = (),
         searched: Mapping[str, int] = NOTHING,
+        is_word: Callable[[str], bool] = lambda word: False,
     ) -> Lexicon:
         """Read an index's vocabulary: about half a second with 45,000 products, so not while a shopper waits.
 
-        `titles` are products' titles with their categories; `searched` counts the searches that shoppers made.
+        `titles` are products' titles with their categories; `searched` counts the searches that shoppers made,
+        `is_word` knows the language's common words, which are no typing errors though the shop has no such thing.
         """
 
         def values(name: str, limit: int = MAX_VALUES) -> list[tuple[str, int]]:
@@ -126,6 +129,7 @@ class Lexicon:
             labels=MappingProxyType(_labels(values("product_type"))),
             id_field=_id_finder(index),
             shelves=Shelves(titles),
+            is_word=lru_cache(8192)(is_word),
             has_sales=any(value == "true" for value, _ in values("on_sale")),
             genders=MappingProxyType({v.casefold(): v for v, _ in values("gender")}),
             ages=MappingProxyType({v.casefold(): v for v, _ in values("age_group")}),
@@ -144,6 +148,8 @@ def _add(phrases: dict[str, list[Meaning]], meaning: Meaning, phrase: str = "") 
     """Under the phrase's stems, and with its hyphens open and closed: t-shirt, t shirt, tshirt."""
     written = phrase or meaning.values[0]
     several = {key(written)}
+    if "&" in written:
+        several.add(key(written.replace("&", " and ")))
     if "-" in written:
         several |= {key(written.replace("-", " ")), key(written.replace("-", ""))}
     for name in several:

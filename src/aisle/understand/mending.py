@@ -96,7 +96,7 @@ def _unknown(word: Word, lexicon: Lexicon) -> bool:
     text = word.text
     if word.is_han or len(text) < 3 or text in OWN or "'" in text or any(c.isdigit() for c in text):
         return False
-    if lexicon.knows(text) or other_forms(text):
+    if lexicon.knows(text) or other_forms(text) or lexicon.is_word(text):
         return False
     return not any(lexicon.knows(w) for w in (*other_names(text), *stand_ins(text))) and not (
         "-" in text and lexicon.knows(text.replace("-", " "))

@@ -69,6 +69,9 @@ def _exclude_all(draft: Draft, spoken: Sequence[Word], trigger: int, start: int,
         draft.gone.add(spoken[i].start)
         i += 1
     if i >= len(spoken) or spoken[i].text in STOP_WORDS or spoken[i].text[0].isdigit():
+        if i == trigger:  # "-5", "-the": no trigger after all
+            kept.append(spoken[i])
+            return i + 1
         return i  # "no. 5", "not that": nothing is named
     i += _exclude_longest(draft, spoken, i)
     while i + 1 < len(spoken) and spoken[i].text in _ON:

@@ -35,7 +35,7 @@ def take_people(draft: Draft, spoken: Sequence[Word]) -> None:
         # Who asks for men's things also wants what is for everybody.
         values = tuple(dict.fromkeys(genders[g] for g in (*meant, "unisex") if g in genders))
         if values and any(g in genders for g in meant):
-            confidence = draft.sure_of([word], 0.95 if sure else 0.75)
+            confidence = draft.sure_of([word], 0.97 if sure else 0.75)
             if draft.add(Understood("gender", word.text, Clause("gender", values), confidence, hard=sure)):
                 draft.optional.add(word.start)
 

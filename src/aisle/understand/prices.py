@@ -11,7 +11,7 @@ _UNIT = r"(?:\s?(?:dollars?|bucks?|usd|euros?|eur|pounds?|gbp|yuan|rmb|cny|€|�
 _NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?|\d{1,9}(?:\.\d{1,4})?)"
 # A number with another unit is no price: "under 5 lbs", "below 30 inches", "over 18 years".
 _NOT_OTHER = (
-    r"(?![\d.]*\d)(?!\s?(?:%|°|\"|''|lbs?\b|kgs?\b|g\b|oz\b|mm\b|cm\b|km\b|m\b|inch|in\b(?=\s*$)|ft\b|foot|feet|yards?\b|"
+    r"(?![\d.]*\d)(?!-\d)(?!\s?(?:%|°|\"|''|lbs?\b|kgs?\b|g\b|oz\b|mm\b|cm\b|km\b|m\b|inch|in\b(?=\s*$)|ft\b|foot|feet|yards?\b|"
     r"gb\b|tb\b|mb\b|w\b|watts?\b|v\b|volts?\b|hz\b|mah\b|ml\b|l\b|lit|gal|qt\b|mph\b|years?\b|yrs?\b|months?\b|"
     r"days?\b|hours?\b|hrs?\b|min|pieces?\b|pcs\b|packs?\b|people|persons?\b|x\b|厘米|米|公斤|斤|克|寸|英寸|升|岁|个|件))"
 )

@@ -79,22 +79,22 @@ class _Reading(Draft):
         self._items(spoken)
         spoken = [w for w in spoken if w.start not in self.gone]
         asked = spoken
-        spoken = take_unwanted(self, spoken)
+        if intent_of(self.text, asked, ())[0] not in ("help", "order"):  # "I have not received my parcel"
+            spoken = take_unwanted(self, spoken)
         cut += [(w.start, w.end) for w in asked if w.start in self.gone]
         self._phrases(spoken, ("category", "brand"))
         take_sizes(self, spoken)
         take_people(self, spoken)
         self._colors(spoken)
         self._phrases(spoken, ("material", "attribute"))
-        self._shelf(spoken)
         intent, sure, only = intent_of(self.text, asked, self._product_words(spoken))
         if intent != "product" and not {"intent", f"intent:{intent}"} & set(self.ignored):
             self.gone |= only if intent == "promotion" else set()
             self.optional |= only
-        elif self._is_place(spoken):
-            intent, sure = "navigation", 0.9
         else:
-            intent, sure = "product", 1.0
+            intent, sure = ("navigation", 0.9) if self._is_place(spoken) else ("product", 1.0)
+        if intent in ("product", "promotion"):
+            self._shelf(spoken)
         terms = self._terms(spoken, all_optional=intent in ("help", "order"))
         semantic = _cut(self.text, cut)
         return Query(
@@ -154,6 +154,7 @@ class _Reading(Draft):
         if not colors:
             return
         others = [w for w in spoken if w.text not in STOP_WORDS]
+        named = {w for u in self.understood if u.kind == "category" for w in u.text.casefold().split()}
         for word in spoken:
             if word.start in self.gone:
                 continue
@@ -171,7 +172,7 @@ class _Reading(Draft):
                     self.optional.add(word.start)
                 else:
                     self.forms.setdefault(word.start, []).extend((v.lower(), 0.95) for v in values[:4])
-            elif (near := NEAR_COLORS.get(name)) and (values := colors.get(near)):
+            elif (near := NEAR_COLORS.get(name)) and (values := colors.get(near)) and word.text not in named:
                 self.add(Understood("color", word.text, Clause("color", values), 0.5))
                 self.forms.setdefault(word.start, []).append((near, 0.6))
 
@@ -184,7 +185,7 @@ class _Reading(Draft):
             w.start
             for w in spoken
             for u in self.understood
-            if u.kind in ("category", "brand") and w.text in u.text.casefold().split()
+            if u.kind in ("category", "brand", "color") and w.text in u.text.casefold().split()
         }
         n_attributes = 0
         for n in range(min(MAX_PHRASE_WORDS, len(spoken)), 0, -1):
@@ -209,6 +210,17 @@ class _Reading(Draft):
                     confidence = self.sure_of(part, meaning.confidence)
                     if self.add(Understood(meaning.kind, text, clause, confidence)):
                         used |= places
+                        if n > 1:
+                            taken |= {w.start for w in part}
+        self._drop_weaker_categories()
+
+    def _drop_weaker_categories(self) -> None:
+        """Beside a category called by its name, the last word of another one says nothing."""
+        named = [u.confidence for u in self.understood if u.kind == "category" and not u.clause.exclude]
+        least = max(named, default=0.0) - 0.2
+        self.understood = [
+            u for u in self.understood if u.kind != "category" or u.clause.exclude or u.confidence >= least
+        ]
 
     def _meanings(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
         """What a phrase is called here, in any spelling of it, or what stands in for it."""
@@ -256,7 +268,8 @@ class _Reading(Draft):
 
     def _is_place(self, spoken: Sequence[Word]) -> bool:
         """Whether all that was said is the name of a category, with whom it is for."""
-        if any(u.kind not in ("category", "gender", "attribute", "brand") for u in self.understood):
+        plain = ("category", "gender", "attribute", "brand")
+        if self.trust or any(u.kind not in plain or u.clause.exclude for u in self.understood):
             return False
         content = [w for w in spoken if w.text not in STOP_WORDS]
         labels = self.lexicon.labels

@@ -62,9 +62,12 @@ def understander(index: TantivyLexicalIndex) -> Understander:
 
 
 def meant(query: Query, *, hard: bool) -> dict[str, tuple[object, ...]]:
-    return {
-        u.clause.field: u.clause.values or (u.clause.low, u.clause.high) for u in query.understood if u.hard is hard
-    }
+    found: dict[str, tuple[object, ...]] = {}
+    for u in query.understood:
+        if u.hard is hard and not u.clause.exclude and u.kind != "sort":
+            before = found.get(u.clause.field, ())
+            found[u.clause.field] = (*before, *u.clause.values) or (u.clause.low, u.clause.high)
+    return found
 
 
 def terms(query: Query) -> list[str]:
