@@ -399,12 +399,10 @@ class Parts:
         self.suggester.remove(str(o) for o in gone)
         self._words_changed.set()
 
-    def _titles(self) -> Iterator[tuple[str, str]]:
+    def _titles(self) -> list[tuple[str, str]]:
         """Every product's title with its category."""
-        facts = self.columns.facts
-        for ord_, entry in list(self._entries.items()):
-            code = int(facts.category[ord_]) if ord_ < len(facts.category) else -1
-            yield entry.text, facts.categories[code] if code >= 0 else ""
+        facts, entries = self.columns.facts, list(self._entries.items())
+        return [(e.text, facts.categories[c] if (c := int(facts.category[o])) >= 0 else "") for o, e in entries]
 
     def _follow_events(self) -> bool:
         self.replay.keep_up()
@@ -430,12 +428,7 @@ class Parts:
             if self._categories is not None:
                 self._categories.follow(self.columns.facts.categories)
             self.understander = Understander(
-                Lexicon.of(
-                    self.indexes.lexical,
-                    titles=self._titles(),
-                    searched=self.queries.popular(),
-                    is_word=self.indexes.encoder.knows if self.indexes.encoder else lambda word: False,
-                ),
+                Lexicon.of(self.indexes.lexical, self._titles(), self.queries.popular(), self.indexes.encoder),
                 max_chars=self.settings.server.max_query_chars,
             )
             # A twentieth of one core at most, however often products change.

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 from aisle.explain.reasons import MatchReasons
 from aisle.rank.blend import blend
-from aisle.rank.page import rank_page
+from aisle.rank.page import SORTS, rank_page
 from aisle.retrieve.hybrid import Retrieved
 from aisle.types import Filters, Query, Slate
 from aisle.understand.highlight import highlighter
 from aisle.understand.relaxing import relax
+from aisle.wishing import Wishing
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
+
+
+_WISHED = 1000
+"""How many matches are read when the words wish for an order: the cheapest may match the words least."""
 
 
 def _relaxed(query: Query, found: Retrieved, retrieve: Callable[[Query], Retrieved]) -> tuple[Query, Retrieved]:
@@ -38,6 +43,7 @@ class Searching:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._wishing = Wishing(parts)
 
     def search(
         self,
@@ -51,11 +57,19 @@ class Searching:
     ) -> Slate:
         """One page of products for the words; see `Shop.search`."""
         parts, settings, offset = self._parts, self._parts.settings, page * hits_per_page
+        query = parts.understander.understand(text, ignore)
+        wish = query.sort if sort == "relevance" else ""
+        if wish in SORTS and not any(term.required for term in query.terms):
+            sort, wish = wish, ""  # nothing to be relevant to: the index orders everything
         window = settings.search.top_k if sort == "relevance" else hits_per_page
         retrieve = partial(
-            parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort, offset=offset, top_k=window
+            parts.retriever.retrieve,
+            filters=conditions,
+            facets=facets,
+            sort=sort,
+            offset=offset,
+            top_k=max(window, _WISHED) if wish else window,
         )
-        query = parts.understander.understand(text, ignore)
         found = retrieve(query)
         if not found.n_hits or not found.matched.any():
             query, found = _relaxed(query, found, retrieve)
@@ -64,17 +78,20 @@ class Searching:
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
+        scores = blend(
+            found.bm25,
+            found.cosine,
+            weight=settings.search.dense_weight,
+            matched=found.matched,
+            bonus=settings.search.match_bonus,
+            affinity=(affinity := parts.category_affinity(found.vector, found.ords)),
+            affinity_weight=settings.search.category_weight,
+        )
+        if wish:
+            scores = self._wishing.ordered(wish, scores, found)
         ranked = rank_page(
             found.ords,
-            blend(
-                found.bm25,
-                found.cosine,
-                weight=settings.search.dense_weight,
-                matched=found.matched,
-                bonus=settings.search.match_bonus,
-                affinity=(affinity := parts.category_affinity(found.vector, found.ords)),
-                affinity_weight=settings.search.category_weight,
-            ),
+            scores,
             {"bm25": found.bm25, "cosine": found.cosine, "category": affinity},
             offset=offset,
             n=hits_per_page,

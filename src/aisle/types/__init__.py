@@ -13,12 +13,13 @@ from aisle.types.catalogue import Availability, Group, ItemPage, Money, Page, Pr
 from aisle.types.events import EVENT_NAMES, Ack, Event, EventItem, LoggedEvent
 from aisle.types.query import Clause, Filters, Intent, Query, Term, Understood
 from aisle.types.records import ImportSummary, ModelVersion, Reject, now_ms
-from aisle.types.slate import Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
+from aisle.types.slate import Answer, Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
 
 __all__ = [
     "EVENT_NAMES",
     "NOTHING",
     "Ack",
+    "Answer",
     "Availability",
     "Candidates",
     "Clause",

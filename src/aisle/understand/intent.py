@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from aisle.types import Intent
 from aisle.understand.text import Word
@@ -16,18 +17,18 @@ OFFERS = frozenset(
     "offer offers promotion promotions promo promos coupon coupons voucher vouchers discounts deal deals".split()  # noqa: SIM905
 )
 _OFFER_FRIENDS = frozenset(
-    "code codes discount special current today now available running active valid week month there currently sale "
-    "got exist apply use".split()  # noqa: SIM905
+    """code codes discount special current today now available running active valid week month there currently sale
+    got exist apply use""".split()  # noqa: SIM905
 )
 ORDERS = frozenset("order orders package parcel shipment".split())  # noqa: SIM905
 _ORDER_DEEDS = frozenset(
-    "track tracking trace where wheres status cancel cancelled change check received receive arrived arrive arriving "
-    "late missing lost delayed number history my progress locate whereabouts shipped dispatched".split()  # noqa: SIM905
+    """track tracking trace where wheres status cancel cancelled change check received receive arrived arrive
+    arriving late missing lost delayed number history my progress locate whereabouts shipped dispatched""".split()  # noqa: SIM905
 )
 HELP = frozenset(
-    "return returns returning refund refunds refunded exchange exchanges shipping ship ships delivery deliveries deliver "
-    "delivers contact hotline support payment payments pay paypal invoice invoices warranty guarantee privacy policy "
-    "policies faq complaint complaints helpdesk imprint cookies postage reimbursement".split()  # noqa: SIM905
+    """return returns returning refund refunds refunded exchange exchanges shipping ship ships delivery deliveries
+    deliver delivers contact hotline support payment payments pay paypal invoice invoices warranty guarantee
+    privacy policy policies faq complaint complaints helpdesk imprint cookies postage reimbursement""".split()  # noqa: SIM905
 )
 _HELP_PAIRS = frozenset(
     {
@@ -39,14 +40,17 @@ _HELP_PAIRS = frozenset(
     }
 )  # fmt: skip
 _HELP_FRIENDS = frozenset(
-    "cost costs price prices fee fees charge charges time times method methods option options free long take takes much "
-    "number guide chart address customer service care center centre something item items thing things product products "
-    "international abroad overseas country back hours info information conditions terms us accept cards card bank "
-    "transfer standard express overnight next day days policy process rules period broken damaged wrong size work "
-    "works account team someone human person call email phone made unused opened fit window address".split()  # noqa: SIM905
+    """cost costs price prices fee fees charge charges time times method methods option options free long take
+    takes much number guide chart address customer service care center centre something item items thing things
+    product products international abroad overseas country back hours info information conditions terms us
+    accept cards card bank transfer standard express overnight next day days policy process rules period broken
+    damaged wrong size work works account team someone human person call email phone made unused opened fit
+    window address""".split()  # noqa: SIM905
 )
 _QUESTION = frozenset("how can could do does did what when where is are why will would i who may should".split())  # noqa: SIM905
-_ZH_ORDER = re.compile(r"我的(?:订单|包裹|快递)|订单(?:状态|查询|号|在哪|到哪)|查(?:询)?(?:订单|物流|快递)|物流|取消订单|包裹到|还没收到")
+_ZH_ORDER = re.compile(
+    r"我的(?:订单|包裹|快递)|订单(?:状态|查询|号|在哪|到哪)|查(?:询)?(?:订单|物流|快递)|物流|取消订单|包裹到|还没收到"
+)
 _ZH_HELP = re.compile(
     r"退货|退款|退换|换货|运费|配送|发货|送货|多久(?:能)?到|联系(?:我们|客服|方式|你们|电话)?|客服|支付|付款|保修|质保|隐私|尺码(?:指南|表|对照)|发票"
 )
@@ -83,7 +87,7 @@ def intent_of(text: str, spoken: Sequence[Word], products: Collection[int]) -> t
         if any(w.start in products for w in rest) or asks or len(rest) < len(said) - len(rest):
             return "promotion", 0.8, own - {w.start for w in rest}
         return ("promotion", 0.6, own) if offers else ("product", 1.0, set())
-    pairs = {(a, b) for a, b in zip(said, said[1:], strict=False) if (a, b) in _HELP_PAIRS}
+    pairs = {(a, b) for a, b in pairwise(said) if (a, b) in _HELP_PAIRS}
     if pairs or have & HELP:
         loose = [
             w

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from aisle.errors import AisleError
-from aisle.ports import LexicalIndex
+from aisle.ports import LexicalIndex, TextEncoder
 from aisle.types import NOTHING, Clause, Query
 from aisle.understand.shelves import Shelves
 from aisle.understand.spelling import Speller
@@ -85,15 +85,14 @@ class Lexicon:
     def of(
         cls,
         index: LexicalIndex,
-        *,
         titles: Iterable[tuple[str, str]] = (),
         searched: Mapping[str, int] = NOTHING,
-        is_word: Callable[[str], bool] = lambda word: False,
+        encoder: TextEncoder | None = None,
     ) -> Lexicon:
         """Read an index's vocabulary: about half a second with 45,000 products, so not while a shopper waits.
 
         `titles` are products' titles with their categories; `searched` counts the searches that shoppers made,
-        `is_word` knows the language's common words, which are no typing errors though the shop has no such thing.
+        the `encoder` knows common words, which are no typing errors though the shop has no such thing.
         """
 
         def values(name: str, limit: int = MAX_VALUES) -> list[tuple[str, int]]:
@@ -129,7 +128,7 @@ class Lexicon:
             labels=MappingProxyType(_labels(values("product_type"))),
             id_field=_id_finder(index),
             shelves=Shelves(titles),
-            is_word=lru_cache(8192)(is_word),
+            is_word=lru_cache(8192)(encoder.knows) if encoder is not None else lambda word: False,
             has_sales=any(value == "true" for value, _ in values("on_sale")),
             genders=MappingProxyType({v.casefold(): v for v, _ in values("gender")}),
             ages=MappingProxyType({v.casefold(): v for v, _ in values("age_group")}),

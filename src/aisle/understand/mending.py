@@ -23,10 +23,10 @@ from aisle.understand.wordlists import (
 )
 
 _CONDITIONS = frozenset(
-    "under below less than over above more between around about cheap cheaper cheapest expensive lowest highest "
-    "price prices priced dollars euros pounds rated reviewed reviews rating ratings newest latest arrivals recently "
-    "sale sales discounted reduced clearance small medium large extra size sizes color colour without except "
-    "affordable inexpensive stars starting least most maximum minimum gift gifts present".split()  # noqa: SIM905
+    """under below less than over above more between around about cheap cheaper cheapest expensive lowest highest
+    price prices priced dollars euros pounds rated reviewed reviews rating ratings newest latest arrivals
+    recently sale sales discounted reduced clearance small medium large extra size sizes color colour without
+    except affordable inexpensive stars starting least most maximum minimum gift gifts present""".split()  # noqa: SIM905
 )
 _SAME = {w: tuple(o for o in group if o != w) for group in SPELLINGS for w in group}
 _NEAR: dict[str, tuple[str, ...]] = {}

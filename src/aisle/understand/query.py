@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from aisle.types import Clause, Query, Term, Understood
 from aisle.understand.draft import Draft
@@ -72,7 +73,7 @@ class _Reading(Draft):
         every = words(self.text)
         wishes = self._wishes(every)
         prices = self._prices([p for p in find_prices(self.text) if not _overlaps(p, wishes)])
-        cut = [(w.start, w.end) for w in (*prices, *wishes)]
+        cut = [*((p.start, p.end) for p in prices), *((w.start, w.end) for w in wishes)]
         spoken = [w for w in every if not any(start <= w.start < end for start, end in cut)]
         if any(w.is_han for w in spoken):
             spoken = self._chinese(spoken)
@@ -98,7 +99,14 @@ class _Reading(Draft):
         terms = self._terms(spoken, all_optional=intent in ("help", "order"))
         semantic = _cut(self.text, cut)
         return Query(
-            typed, language, terms, semantic, tuple(self.understood), self.text if mended.corrected else "", intent, sure
+            typed,
+            language,
+            terms,
+            semantic,
+            tuple(self.understood),
+            self.text if mended.corrected else "",
+            intent,
+            sure,
         )
 
     # -------------------------------------------------------------- conditions
@@ -142,7 +150,11 @@ class _Reading(Draft):
     def _items(self, spoken: Sequence[Word]) -> None:
         """A product's own id, as its seller types it: MH01, 24-wg085."""
         for word in spoken:
-            if len(word.text) < 3 or not any(c.isdigit() for c in word.text) or word.text.isdigit() and len(word.text) < 5:
+            if (
+                len(word.text) < 3
+                or not any(c.isdigit() for c in word.text)
+                or (word.text.isdigit() and len(word.text) < 5)
+            ):
                 continue
             if name := self.lexicon.id_field(word.text):
                 shown = self.text[word.start : word.end]
@@ -247,7 +259,7 @@ class _Reading(Draft):
         used = {w for u in self.understood if u.kind in ("color", "brand") for w in u.text.casefold().split()}
         free = [w for w in spoken if w.start not in self.gone and w.text not in STOP_WORDS | GENDERS.keys() | used]
         stems = [w.stem for w in free]
-        for a, b in zip(free, free[1:], strict=False):
+        for a, b in pairwise(free):
             if whole := self.lexicon.speller.joined((a.text, b.text)):
                 stems.append(stem(whole))
         paths, confidence = self.lexicon.shelves.predict(stems)

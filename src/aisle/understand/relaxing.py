@@ -25,10 +25,8 @@ def relax(query: Query) -> list[Query]:
             same.add(u)
         else:
             groups.append({u})
-    milder = [without_hard(query, group) for group in groups]
-    for n in range(2, len(groups) + 1):
-        milder.append(without_hard(query, set().union(*groups[:n])))
-    return milder
+    one_by_one = [without_hard(query, group) for group in groups]
+    return one_by_one + [without_hard(query, set().union(*groups[:n])) for n in range(2, len(groups) + 1)]
 
 
 def without_hard(query: Query, given_up: Collection[Understood]) -> Query:

@@ -8,16 +8,17 @@ from typing import Literal
 
 _GOOD = r"(?:best|top|highest|high|highly|well|good|great|excellent|better)"
 _PATTERNS: tuple[tuple[str, float, str], ...] = (
-    ("price_desc", 0.95, r"most\s+expensive|most\s+costly|priciest|high(?:est)?[\s-]price[sd]?|price\s+high\s+to\s+low"),
+    ("price_desc", 0.95, r"most\s+expensive|priciest|high(?:est)?[\s-]price[sd]?|high\s+to\s+low"),
     ("price_asc", 0.95, r"cheapest|least\s+expensive|lowest[\s-](?:price[sd]?|cost)|most\s+affordable|low\s+to\s+high"),
     ("price_asc", 0.7, r"not\s+(?:too\s+|so\s+|very\s+)?expensive|cheap(?:er)?(?!\s+than)|affordable|inexpensive"),
     ("rating", 0.95, rf"(?:with\s+)?(?:the\s+)?{_GOOD}[\s-](?:rated|reviewed|reviews?|ratings?)"),
-    ("rating", 0.9, r"(?:at\s+least\s+|over\s+|above\s+)?[345](?:\.\d)?\+?\s?-?stars?(?:\s+(?:and|or)\s+(?:up|more|above))?"),
-    ("newest", 0.95, r"newest|latest|new(?:ly)?\s+(?:arrivals?|arrived|releases?|added|in\s+stock)|just\s+(?:in|arrived)|"
-                     r"what(?:'s|’s|s|\s+is)\s+new|recently\s+added"),
+    ("rating", 0.9, r"(?:(?:at\s+least|over|above)\s+)?[345](?:\.\d)?\+?[\s-]?stars?"
+                    r"(?:\s+(?:and|or)\s+(?:up|more|above))?"),
+    ("newest", 0.95, r"newest|latest|new(?:ly)?\s+(?:arrivals?|arrived|releases?|added|in\s+stock)|"
+                     r"just\s+(?:in|arrived)|what(?:'s|’s|s|\s+is)\s+new|recently\s+added"),
     ("newest", 0.7, r"(?:brand\s+)?new"),
-    ("sale", 0.95, r"(?:that\s+(?:is|are)\s+)?on\s+(?:sale|offer|discount)|discounted|reduced(?:\s+price)?|marked\s+down|"
-                   r"clearance|(?<!for\s)sales?"),
+    ("sale", 0.95, r"(?:that\s+(?:is|are)\s+)?on\s+(?:sale|offer|discount)|discounted|reduced(?:\s+price)?|"
+                   r"marked\s+down|clearance|(?<!for\s)sales?"),
 )  # fmt: skip
 _CHINESE: tuple[tuple[str, float, str], ...] = (
     ("price_desc", 0.95, r"最贵(?:的)?|价格最高(?:的)?"),

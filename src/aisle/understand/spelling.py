@@ -25,10 +25,8 @@ class Speller:
     """Corrects against words with their document frequencies."""
 
     def __init__(self, words: Mapping[str, int], *, searched: Mapping[str, int] = NOTHING) -> None:
-        """`searched` counts searches with a word: of two that the catalogue knows, the one that is asked for is likelier."""
-        self._frequency = {w: n + searched[w] for w, n in words.items() if w in searched} | {
-            w: n for w, n in words.items() if w not in searched
-        } if searched else words
+        """`searched` counts searches with a word: of two known words, the one asked for is the likelier."""
+        self._frequency = {w: n + searched.get(w, 0) for w, n in words.items()} if searched else words
         buckets: dict[tuple[str, str, int], list[str]] = {}
         for word in words:
             n = len(word)

@@ -14,7 +14,22 @@ STOP_WORDS = frozenset(
 )  # fmt: skip
 
 NEGATIONS = frozenset(
-    {"not", "no", "without", "except", "excluding", "non", "minus", "nor", "w/o", "不要", "不想要", "不含", "不带", "除了"}
+    {
+        "not",
+        "no",
+        "without",
+        "except",
+        "excluding",
+        "non",
+        "minus",
+        "nor",
+        "w/o",
+        "不要",
+        "不想要",
+        "不含",
+        "不带",
+        "除了",
+    }
 )
 """What makes the next word unwanted."""
 
