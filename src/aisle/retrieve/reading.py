@@ -49,6 +49,10 @@ _COMMON: Final = frozenset(
 )
 
 
+_VAGUE: Final = frozenset({"policy", "policie", "information", "question", "shop", "store", "cost", "time", "long"})
+"""What any help page may be called; a question for one is about its other words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Something to read. `about` is the item it is about, or that led to it; higher `score` is better."""
@@ -103,6 +107,7 @@ class Library:
         """Pages that answer a question, best first, each with the passage that does."""
         pages, words, frequency, of_pages = self._read(language)
         asked = _words(question)
+        asked = [w for w in asked if w not in _VAGUE] or asked
         if not pages:
             return []
         scores = np.array([_share(asked, w, frequency, len(pages)) for w in words])

@@ -32,14 +32,13 @@ class Draft:
     trust: dict[int, float] = field(default_factory=dict)
     """By start of a word: how sure it is that the word was meant, where it was mended."""
 
-    def add(self, understood: Understood) -> bool:
-        """Take in a meaning, unless the shopper has taken it back."""
+    def add(self, understood: Understood) -> None:
+        """Take in a meaning, unless the shopper has taken it back: then its words ask for nothing."""
         if is_ignored(understood, self.ignored):
-            return False
+            return
         if all((u.kind, u.clause, u.hard) != (understood.kind, understood.clause, understood.hard)
                for u in self.understood):  # fmt: skip
             self.understood.append(understood)
-        return True
 
     def sure_of(self, used: Collection[Word], confidence: float) -> float:
         """A meaning's confidence, less where it rests on a word that was mended."""

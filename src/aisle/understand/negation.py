@@ -143,8 +143,8 @@ def _exclude(draft: Draft, part: Sequence[Word]) -> None:
         kind, clause = found
         clause = Clause(clause.field, clause.values, exclude=True)
         meaning = Understood(kind, text, clause, draft.sure_of(part, 0.95), hard=True)  # type: ignore[arg-type]
-    if draft.add(meaning):
-        draft.gone.update(w.start for w in part)
+    draft.add(meaning)
+    draft.gone.update(w.start for w in part)
 
 
 def _part(word: Word, text: str) -> Word:

@@ -36,8 +36,8 @@ def take_people(draft: Draft, spoken: Sequence[Word]) -> None:
         values = tuple(dict.fromkeys(genders[g] for g in (*meant, "unisex") if g in genders))
         if values and any(g in genders for g in meant):
             confidence = draft.sure_of([word], 0.97 if sure else 0.75)
-            if draft.add(Understood("gender", word.text, Clause("gender", values), confidence, hard=sure)):
-                draft.optional.add(word.start)
+            draft.add(Understood("gender", word.text, Clause("gender", values), confidence, hard=sure))
+            draft.optional.add(word.start)
 
 
 def _after_for(spoken: Sequence[Word], i: int) -> bool:

@@ -52,7 +52,7 @@ class Understander:
         """The meaning of any text; never raises.
 
         `ignore` takes back what was understood: a kind (`color`), one thing of
-        it (`color:red`), or `spelling`; its words are plain words then.
+        it (`color:red`), or `spelling`; its words ask for nothing then.
         """
         typed = normalise(text, self._max_chars)
         if not typed:
@@ -120,13 +120,11 @@ class _Reading(Draft):
                 continue
             if wish.name == "sale":
                 clause, hard = Clause("on_sale", ("true",)), self.lexicon.has_sales
-                if not self.add(Understood("sale", said, clause, wish.confidence, hard=hard)):
-                    continue
+                self.add(Understood("sale", said, clause, wish.confidence, hard=hard))
             else:
                 if any(u.kind == "sort" for u in self.understood):
                     continue
-                if not self.add(Understood("sort", said, Clause("sort", (wish.name,)), wish.confidence)):
-                    continue
+                self.add(Understood("sort", said, Clause("sort", (wish.name,)), wish.confidence))
             kept.append(wish)
         return kept
 
@@ -139,13 +137,11 @@ class _Reading(Draft):
         return False
 
     def _prices(self, prices: list[PriceLimit]) -> list[PriceLimit]:
-        kept = []
         for p in prices:
             clause = Clause("price", low=p.low, high=p.high)
             said = self.text[p.start : p.end].strip()
-            if self.add(Understood("price", said, clause, 1.0, hard=self.lexicon.has_prices)):
-                kept.append(p)
-        return kept
+            self.add(Understood("price", said, clause, 1.0, hard=self.lexicon.has_prices))
+        return prices
 
     def _items(self, spoken: Sequence[Word]) -> None:
         """A product's own id, as its seller types it: MH01, 24-wg085."""
@@ -158,8 +154,8 @@ class _Reading(Draft):
                 continue
             if name := self.lexicon.id_field(word.text):
                 shown = self.text[word.start : word.end]
-                if self.add(Understood("item", shown, Clause(name, (shown,)), 1.0, hard=True)):
-                    self.gone.add(word.start)
+                self.add(Understood("item", shown, Clause(name, (shown,)), 1.0, hard=True))
+                self.gone.add(word.start)
 
     def _colors(self, spoken: list[Word]) -> None:
         colors = self.lexicon.colors
@@ -178,8 +174,7 @@ class _Reading(Draft):
                 sure = len(others) > 1 and not any(m.kind in ("brand", "category") for m in known)
                 clause = Clause("color", values)
                 confidence = self.sure_of([word], 0.95 if sure else 0.8)
-                if not self.add(Understood("color", word.text, clause, confidence, hard=sure)):
-                    continue
+                self.add(Understood("color", word.text, clause, confidence, hard=sure))
                 if sure:
                     self.optional.add(word.start)
                 else:
@@ -220,10 +215,10 @@ class _Reading(Draft):
                     text = self.text[part[0].start : part[-1].end]
                     clause = Clause(meaning.field, meaning.values)
                     confidence = self.sure_of(part, meaning.confidence)
-                    if self.add(Understood(meaning.kind, text, clause, confidence)):
-                        used |= places
-                        if n > 1:
-                            taken |= {w.start for w in part}
+                    self.add(Understood(meaning.kind, text, clause, confidence))
+                    used |= places
+                    if n > 1:
+                        taken |= {w.start for w in part}
         self._drop_weaker_categories()
 
     def _drop_weaker_categories(self) -> None:

@@ -66,8 +66,8 @@ def _of_category(draft: Draft, spoken: Sequence[Word], i: int, own: set[str]) ->
 
 def _size(draft: Draft, name: str, text: str, used: Sequence[Word], confidence: float = 0.95) -> None:
     clause = Clause("size", (draft.lexicon.sizes[name],))
-    if draft.add(Understood("size", text, clause, confidence, hard=True)):
-        draft.gone.update(w.start for w in used)
+    draft.add(Understood("size", text, clause, confidence, hard=True))
+    draft.gone.update(w.start for w in used)
 
 
 def _known(name: str, sizes: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from aisle.types import Query, Term
 TIE = 0.3
 """Share of a word's weaker fields that is added to its best one (disjunction max)."""
 
-NAMED = ("title", "kind", "traits")
+NAMED = ("title", "kind", "traits", "details")
 """Where a word must not stand when it is not wanted; a description may say what a product does without."""
 CHINESE_NAMED = ("zh_title",)
 
