@@ -97,7 +97,8 @@ def intent_of(text: str, spoken: Sequence[Word], products: Collection[int]) -> t
         ]
         if not loose:
             return "help", 0.95, {w.start for w in spoken}
-        if asks and not any(w.start in products for w in loose):
+        about = said[0] in HELP and said[1:2] and said[1] in ("for", "of", "on", "to")  # "warranty for headphones"
+        if about or (asks and not any(w.start in products for w in loose)):
             return "help", 0.85, free
         if asks:
             return "help", 0.75, free

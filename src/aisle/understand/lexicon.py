@@ -109,7 +109,6 @@ class Lexicon:
         for name in ("material", "pattern"):
             for value, _ in values(name):
                 _add(phrases, Meaning("material" if name == "material" else "attribute", name, (value,), 0.6))
-        _add_material_words(phrases, [value for value, _ in values("material")])
         for name in [f for f in index.fields() if f not in _BASE][:MAX_ATTRIBUTES]:
             found = values(name, MAX_VALUES + 1)
             if found and all(value.casefold() in _FLAGS for value, _ in found):
@@ -120,6 +119,7 @@ class Lexicon:
                 for value, _ in found:
                     if len(value) >= 3 and value.casefold() not in _PLAIN and not value.replace(".", "").isdigit():
                         _add(phrases, Meaning("attribute", name, (value,), 0.4))
+        _add_material_words(phrases, [value for value, _ in values("material")])
         return cls(
             phrases=MappingProxyType({k: tuple(v) for k, v in phrases.items()}),
             colors=MappingProxyType(_colors(values("color"))),
@@ -175,8 +175,10 @@ def _add_categories(phrases: dict[str, list[Meaning]], paths: list[tuple[str, in
         label = path.rpartition(" > ")[2]
         trust = 0.6 if path in parents else 0.9
         parts = [p for p in _LEAF_PARTS.split(label) if p]
-        for phrase in {label, *parts}:
-            _add(phrases, Meaning("category", "product_type", (path,), trust), phrase)
+        _add(phrases, Meaning("category", "product_type", (path,), trust), label)
+        for part in parts:
+            if part != label:  # "Books" itself, where there is one, rather than "Books & Paper" around it
+                _add(phrases, Meaning("category", "product_type", (path,), trust - 0.02 * (path in parents)), part)
         for part in parts:
             last = words(part)[-1:]
             if last and len(words(part)) > 1:

@@ -232,7 +232,7 @@ class _Reading(Draft):
     def _meanings(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
         """What a phrase is called here, in any spelling of it, or what stands in for it."""
         phrases = self.lexicon.phrases
-        found = phrases.get(_key(part), ())
+        found = phrases.get(_key(part), ()) or self._written_otherwise(part)
         if found or len(part) > 2:
             return found
         whole = "".join(w.text for w in part)
@@ -246,6 +246,13 @@ class _Reading(Draft):
             if found := tuple(m for m in phrases.get(stem(name), ()) if m.kind == "category"):
                 return found
         return ()
+
+    def _written_otherwise(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
+        """colour-blocked, where the shop writes color-blocked."""
+        pieces = [piece for w in part for piece in w.text.split("-")]
+        if len(pieces) < 2 or not any(map(other_names, pieces)):
+            return ()
+        return self.lexicon.phrases.get(" ".join(stem((*other_names(p), p)[0]) for p in pieces), ())
 
     def _shelf(self, spoken: Sequence[Word]) -> None:
         """Where no category was named, the one that the words lead to in this shop's titles."""
