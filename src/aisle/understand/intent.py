@@ -28,7 +28,7 @@ _ORDER_DEEDS = frozenset(
 HELP = frozenset(
     """return returns returning refund refunds refunded exchange exchanges shipping ship ships delivery deliveries
     deliver delivers contact hotline support payment payments pay paypal invoice invoices warranty guarantee
-    privacy policy policies faq complaint complaints helpdesk imprint cookies postage reimbursement""".split()  # noqa: SIM905
+    privacy policy policies faq complaint complaints helpdesk imprint cookies postage reimbursement help""".split()  # noqa: SIM905
 )
 _HELP_PAIRS = frozenset(
     {
@@ -36,7 +36,8 @@ _HELP_PAIRS = frozenset(
         ("customer", "service"), ("customer", "care"), ("money", "back"), ("opening", "hours"), ("opening", "times"),
         ("store", "hours"), ("email", "address"), ("contact", "us"), ("about", "us"), ("credit", "card"),
         ("my", "account"), ("terms", "conditions"), ("help", "center"), ("help", "centre"), ("call", "you"),
-        ("talk", "human"), ("speak", "agent"), ("reset", "password"), ("forgot", "password"), ("store", "locations"),
+        ("talk", "human"), ("speak", "agent"), ("reset", "password"), ("forgot", "password"), ("store", "locations"), ("near", "me"),
+        ("gift", "card"), ("gift", "cards"), ("terms", "and"), ("find", "you"), ("your", "address"),
     }
 )  # fmt: skip
 _HELP_FRIENDS = frozenset(

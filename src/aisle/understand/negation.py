@@ -36,6 +36,9 @@ def take_unwanted(draft: Draft, spoken: list[Word]) -> list[Word]:
         elif word.text.endswith("-free") and _meant(draft, [_part(word, word.text[:-5])]):
             _exclude(draft, [_part(word, word.text[:-5])])
             i += 1
+        elif word.text.startswith("non-") and _meant(draft, [_part(word, word.text[4:])]):
+            _exclude(draft, [_part(word, word.text[4:])])
+            i += 1
         elif word.is_han and (trigger := next((t for t in _TRIGGERS if word.text.startswith(t)), "")):
             rest = word.text[len(trigger) :]
             _exclude(draft, [Word(rest, word.start + len(trigger), word.end, rest)])

@@ -16,7 +16,10 @@ _BETWEEN = frozenset({"my", "a", "an", "the", "his", "her", "our", "your", "old"
 def take_people(draft: Draft, spoken: Sequence[Word]) -> None:
     """Genders filter where they are said of the thing; a gift's receiver and an age only lift."""
     genders = draft.lexicon.genders
-    is_gift = any(w.text in _GIFTS for w in spoken)
+    gifts = {w.start for w in spoken if w.text in _GIFTS}
+    is_gift = bool(gifts)
+    if len(gifts) < len(spoken):
+        draft.optional |= gifts  # few products say that they are one
     for i, word in enumerate(spoken):
         after_for = _after_for(spoken, i)
         sure = True

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 _CURRENCY = r"(?:us\$|\$|€|£|¥|usd\s?|eur\s?|gbp\s?|cny\s?|rmb\s?)"
 _UNIT = r"(?:\s?(?:dollars?|bucks?|usd|euros?|eur|pounds?|gbp|yuan|rmb|cny|€|£|¥|\$|元|块钱|块))"
-_NUMBER = r"(\d{1,3}(?:,\d{3})+(?:\.\d{1,4})?|\d{1,9}(?:\.\d{1,4})?)"
+_SPELT = {
+    "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
+}  # fmt: skip
+_NUMBER = rf"(\d{{1,3}}(?:,\d{{3}})+(?:\.\d{{1,4}})?|\d{{1,9}}(?:\.\d{{1,4}})?|(?:(?:a|one)\s)?(?:{'|'.join(_SPELT)})\b)"
 # A number with another unit is no price: "under 5 lbs", "below 30 inches", "over 18 years".
 _NOT_OTHER = (
     r"(?![\d.]*\d)(?!-\d)(?!\s?(?:%|°|\"|''|lbs?\b|kgs?\b|g\b|oz\b|mm\b|cm\b|km\b|m\b|inch|in\b(?=\s*$)|ft\b|foot|feet|yards?\b|"
@@ -39,7 +43,9 @@ class PriceLimit:
 
 
 def _n(text: str) -> float:
-    return float(text.replace(",", ""))
+    if text[0].isdigit():
+        return float(text.replace(",", ""))
+    return float(_SPELT[text.lower().split()[-1]])
 
 
 Bounds = tuple[float | None, float | None]
@@ -82,7 +88,8 @@ _RULES: tuple[_Rule, ...] = (
     _rule(rf"{_EDGE}between\s+{_MONEY}\s+(?:and|to|-)\s+{_MONEY}{_NOT_OTHER}{_END}", _between),
     _rule(rf"{_EDGE}from\s+{_MONEY}\s+(?:to|until|till)\s+{_MONEY}{_NOT_OTHER}{_END}", _between),
     _rule(rf"{_CURRENCY}\s?{_NUMBER}{_UNIT}?{_DASH}{_CURRENCY}?\s?{_NUMBER}{_UNIT}?{_NOT_OTHER}{_END}", _between),
-    _rule(rf"(?<![\w.-]){_NUMBER}{_UNIT}?{_DASH}{_NUMBER}{_UNIT}", _between),
+    _rule(rf"(?:价格|价钱|预算)?在?{_MONEY}{_DASH}{_MONEY}(?:之间|左右)", _between),
+    _rule(rf"(?<![A-Za-z0-9_.-]){_NUMBER}{_UNIT}?{_DASH}{_NUMBER}{_UNIT}", _between),
     _rule(rf"(?:低于|少于|不到|小于)\s?{_MONEY}{_NOT_OTHER}", _just_below),
     _rule(rf"(?:不超过|不高于|最多|最高)\s?{_MONEY}{_NOT_OTHER}", _at_most),
     _rule(rf"(?:高于|超过|多于|大于)\s?{_MONEY}{_NOT_OTHER}", _just_above),
@@ -100,7 +107,7 @@ _RULES: tuple[_Rule, ...] = (
     _rule(rf"(?<![\w.]){_MONEY}\s+(?:or|and)\s+(?:less|under|below|cheaper){_END}", _at_most),
     _rule(rf"(?<![\w.]){_MONEY}\s+(?:or|and)\s+(?:more|over|above|up){_END}", _at_least),
 )
-_DIGIT = re.compile(r"\d")
+_DIGIT = re.compile(rf"\d|{'|'.join(_SPELT)}", re.IGNORECASE)
 
 
 def find_prices(text: str) -> list[PriceLimit]:

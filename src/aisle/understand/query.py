@@ -74,7 +74,7 @@ class _Reading(Draft):
         wishes = self._wishes(every)
         prices = self._prices([p for p in find_prices(self.text) if not _overlaps(p, wishes)])
         cut = [*((p.start, p.end) for p in prices), *((w.start, w.end) for w in wishes)]
-        spoken = [w for w in every if not any(start <= w.start < end for start, end in cut)]
+        spoken = _outside(every, cut)
         if any(w.is_han for w in spoken):
             spoken = self._chinese(spoken)
         self._items(spoken)
@@ -94,6 +94,9 @@ class _Reading(Draft):
             self.optional |= only
         else:
             intent, sure = ("navigation", 0.9) if self._is_place(spoken) else ("product", 1.0)
+            if intent == "navigation" and not self.category:  # "women", where that is a category
+                paths = self.lexicon.labels.get(_key([w for w in spoken if w.text not in STOP_WORDS]), ())
+                self.add(Understood("category", self.text, Clause("product_type", paths), 0.6))
         if intent in ("product", "promotion"):
             self._shelf(spoken)
         terms = self._terms(spoken, all_optional=intent in ("help", "order"))
@@ -152,8 +155,11 @@ class _Reading(Draft):
                 or (word.text.isdigit() and len(word.text) < 5)
             ):
                 continue
-            if name := self.lexicon.id_field(word.text):
-                shown = self.text[word.start : word.end]
+            shown = self.text[word.start : word.end]
+            if not (name := self.lexicon.id_field(word.text)) and "-" in shown:
+                shown = shown.replace("-", "")
+                name = self.lexicon.id_field(shown)
+            if name:
                 self.add(Understood("item", shown, Clause(name, (shown,)), 1.0, hard=True))
                 self.gone.add(word.start)
 
@@ -168,6 +174,8 @@ class _Reading(Draft):
                 continue
             name = SAME_COLORS.get(word.text, word.text)
             values = colors.get(word.text) or colors.get(name) or colors.get(_alternate(name))
+            if not values and "-" in word.text and all(c in colors for c in word.text.split("-")):
+                values = tuple(v for c in word.text.split("-") for v in colors[c])  # blue-green
             if values:
                 known = self.lexicon.phrases.get(word.stem, ())
                 # "Orange" may be a maker, "Rose" a scent: then the colour is only a guess.
@@ -236,10 +244,9 @@ class _Reading(Draft):
         if found or len(part) > 2:
             return found
         whole = "".join(w.text for w in part)
-        if len(part) == 2 and not self.lexicon.speller.joined((part[0].text, part[1].text)) and not other_names(whole):
-            return ()
-        several = [whole] if len(part) == 2 else []
-        several += other_names(whole)
+        if len(part) == 2 and (found := phrases.get(stem(whole), ())):
+            return found  # water proof
+        several = [*other_names(whole)]
         if not self.lexicon.knows(whole):
             several += stand_ins(whole)
         for name in several:
@@ -352,6 +359,26 @@ class _Reading(Draft):
 
 def _key(part: Sequence[Word]) -> str:
     return " ".join(w.stem for w in part)
+
+
+def _outside(every: Sequence[Word], cut: Sequence[tuple[int, int]]) -> list[Word]:
+    """The words that no span holds; of a run of Chinese, what is left of it."""
+    if not cut:
+        return list(every)
+    found: list[Word] = []
+    spans = sorted(cut)
+    for word in every:
+        if not word.is_han:
+            if not any(start <= word.start < end for start, end in spans):
+                found.append(word)
+            continue
+        at = word.start
+        for start, end in [*spans, (word.end, word.end)]:
+            piece = word.text[at - word.start : max(0, min(start, word.end) - word.start)]
+            if piece:
+                found.append(Word(piece, at, at + len(piece), piece))
+            at = max(at, min(end, word.end))
+    return found
 
 
 def _overlaps(price: PriceLimit, wishes: Sequence[Wish]) -> bool:

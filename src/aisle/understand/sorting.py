@@ -11,12 +11,16 @@ _PATTERNS: tuple[tuple[str, float, str], ...] = (
     ("price_desc", 0.95, r"most\s+expensive|priciest|high(?:est)?[\s-]price[sd]?|high\s+to\s+low"),
     ("price_asc", 0.95, r"cheapest|least\s+expensive|lowest[\s-](?:price[sd]?|cost)|most\s+affordable|low\s+to\s+high"),
     ("price_asc", 0.7, r"not\s+(?:too\s+|so\s+|very\s+)?expensive|cheap(?:er)?(?!\s+than)|affordable|inexpensive"),
+    ("price_asc", 0.9, r"(?:sort(?:ed)?|order(?:ed)?)\s+by\s+price"),
+    ("rating", 0.9, r"(?:sort(?:ed)?|order(?:ed)?)\s+by\s+ratings?"),
+    ("rating", 0.7, r"(?:good|best|high|great|better|top)[\s-]quality"),
     ("rating", 0.95, rf"(?:with\s+)?(?:the\s+)?{_GOOD}[\s-](?:rated|reviewed|reviews?|ratings?)"),
     ("rating", 0.9, r"(?:(?:at\s+least|over|above)\s+)?[345](?:\.\d)?\+?[\s-]?stars?"
                     r"(?:\s+(?:and|or)\s+(?:up|more|above))?"),
     ("newest", 0.95, r"newest|latest|new(?:ly)?\s+(?:arrivals?|arrived|releases?|added|in\s+stock)|"
                      r"just\s+(?:in|arrived)|what(?:'s|’s|s|\s+is)\s+new|recently\s+added"),
     ("newest", 0.7, r"(?:brand\s+)?new"),
+    ("sale", 0.9, r"(?<!any\s)discount(?=\s+[^\W\d])(?!\s+(?:codes?|on|for|available))"),
     ("sale", 0.95, r"(?:that\s+(?:is|are)\s+)?on\s+(?:sale|offer|discount)|discounted|reduced(?:\s+price)?|"
                    r"marked\s+down|clearance|(?<!for\s)sales?"),
 )  # fmt: skip
@@ -32,7 +36,7 @@ _RULES = tuple(
     (name, sure, re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.IGNORECASE)) for name, sure, pattern in _PATTERNS
 ) + tuple((name, sure, re.compile(pattern)) for name, sure, pattern in _CHINESE)
 _ANY = re.compile(
-    r"expens|cost|pric|cheap|low|afford|rated|review|rating|star|new|latest|just|recent|sale|offer|discount|reduced|"
+    r"expens|cost|pric|cheap|low|sort|order|qualit|afford|rated|review|rating|star|new|latest|just|recent|sale|offer|discount|reduced|"
     r"marked|clearance|[贵便价实好评口新刚上打特降折促清]",
     re.IGNORECASE,
 )

@@ -9,7 +9,7 @@ STOP_WORDS = frozenset(
         "me", "my", "need", "of", "on", "or", "pair", "please", "really", "search", "show", "some", "something",
         "that", "the", "these", "this", "those", "to", "too", "very", "want", "what", "which", "who", "with", "would",
         "you", "your", "all", "also", "but", "does", "im", "into", "our", "their", "there", "them", "us", "was", "we",
-        "where",
+        "where", "everything", "anything", "stuff", "popular", "trending", "bestseller", "bestsellers", "kind", "ones",
     }
 )  # fmt: skip
 
