@@ -25,6 +25,7 @@ _ORDER_DEEDS = frozenset(
     """track tracking trace where wheres status cancel cancelled change check received receive arrived arrive
     arriving late missing lost delayed number history my progress locate whereabouts shipped dispatched""".split()  # noqa: SIM905
 )
+_ORDER_QUESTIONS = frozenset("my where wheres track tracking status cancel arrive arrived received".split())  # noqa: SIM905
 HELP = frozenset(
     """return returns returning refund refunds refunded exchange exchanges shipping ship ships delivery deliveries
     deliver delivers contact hotline support payment payments pay paypal invoice invoices warranty guarantee
@@ -36,7 +37,8 @@ _HELP_PAIRS = frozenset(
         ("customer", "service"), ("customer", "care"), ("money", "back"), ("opening", "hours"), ("opening", "times"),
         ("store", "hours"), ("email", "address"), ("contact", "us"), ("about", "us"), ("credit", "card"),
         ("my", "account"), ("terms", "conditions"), ("help", "center"), ("help", "centre"), ("call", "you"),
-        ("talk", "human"), ("speak", "agent"), ("reset", "password"), ("forgot", "password"), ("store", "locations"), ("near", "me"),
+        ("talk", "human"), ("speak", "agent"), ("reset", "password"), ("forgot", "password"), ("store", "locations"),
+        ("near", "me"),
         ("gift", "card"), ("gift", "cards"), ("terms", "and"), ("find", "you"), ("your", "address"),
     }
 )  # fmt: skip
@@ -75,7 +77,11 @@ def intent_of(text: str, spoken: Sequence[Word], products: Collection[int]) -> t
     orders = [i for i, w in enumerate(said) if w in ORDERS and said[i - 1 : i] not in (["to"], ["in"])]
     free = {w.start for w in spoken if w.start not in products}
     asks = bool(said) and said[0] in _QUESTION
-    if orders and have & _ORDER_DEEDS and not (have & HELP - {"delivery"}):
+    # "Check valve package" is a product: without a plain question for an order, no other word may stand beside it.
+    plain = have & _ORDER_QUESTIONS or all(
+        w in ORDERS or w in _ORDER_DEEDS or w in STOP_WORDS or w in _QUESTION for w in said
+    )
+    if orders and plain and have & _ORDER_DEEDS and not (have & HELP - {"delivery"}):
         return "order", 0.95, free
     if have & {"tracking"} or (have >= {"where", "my"} and have & {"delivery", "stuff", "things"}):
         return "order", 0.85, free

@@ -8,6 +8,7 @@ from aisle.types import Clause, Understood
 from aisle.understand.draft import Draft
 from aisle.understand.lexicon import MAX_PHRASE_WORDS, Meaning
 from aisle.understand.text import Word, stem
+from aisle.understand.units import MEASURES
 from aisle.understand.wordlists import GENDERS, NEGATIONS, SAME_COLORS, STOP_WORDS
 
 _FREE = frozenset({"free"})
@@ -59,7 +60,12 @@ def _after_trigger(text: str, spoken: Sequence[Word], i: int) -> int | None:
         return i + 2
     if word.text in ("other", "rather") and i + 1 < len(spoken) and spoken[i + 1].text == "than":
         return i + 2
-    if word.start and text[word.start - 1] == "-" and (word.start == 1 or text[word.start - 2] == " "):
+    if (
+        word.text not in MEASURES
+        and word.start
+        and text[word.start - 1] == "-"
+        and (word.start == 1 or text[word.start - 2] == " ")
+    ):
         return i
     return None
 
@@ -113,6 +119,8 @@ def _named(draft: Draft, spoken: Sequence[Word], i: int) -> int:
         looks = part[0].text in NEGATIONS or part[-1].text in _FREE or part[-1].text.endswith("-free")
         if looks and draft.lexicon.phrases.get(" ".join(w.stem for w in part)):
             return n
+    if spoken[i].text in ("no", "non") and i + 1 < len(spoken) and spoken[i + 1].stem in draft.lexicon.shelves.denied:
+        return 2
     return 0
 
 

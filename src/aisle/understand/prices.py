@@ -12,7 +12,9 @@ _SPELT = {
     "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
     "eighty": 80, "ninety": 90, "hundred": 100, "thousand": 1000,
 }  # fmt: skip
-_NUMBER = rf"(\d{{1,3}}(?:,\d{{3}})+(?:\.\d{{1,4}})?|\d{{1,9}}(?:\.\d{{1,4}})?|(?:(?:a|one)\s)?(?:{'|'.join(_SPELT)})\b)"
+_NUMBER = (
+    rf"(\d{{1,3}}(?:,\d{{3}})+(?:\.\d{{1,4}})?|\d{{1,9}}(?:\.\d{{1,4}})?|(?:(?:a|one)\s)?(?:{'|'.join(_SPELT)})\b)"
+)
 # A number with another unit is no price: "under 5 lbs", "below 30 inches", "over 18 years".
 _NOT_OTHER = (
     r"(?![\d.]*\d)(?!-\d)(?!\s?(?:%|°|\"|''|lbs?\b|kgs?\b|g\b|oz\b|mm\b|cm\b|km\b|m\b|inch|in\b(?=\s*$)|ft\b|foot|feet|yards?\b|"

@@ -91,7 +91,8 @@ class _Reading(Draft):
         intent, sure, only = intent_of(self.text, asked, self._product_words(spoken))
         if intent != "product" and not {"intent", f"intent:{intent}"} & set(self.ignored):
             self.gone |= only if intent == "promotion" else set()
-            self.optional |= only
+            named = self._product_words(spoken)
+            self.optional |= only | {w.start for w in spoken if intent == "promotion" and w.start not in named}
         else:
             intent, sure = ("navigation", 0.9) if self._is_place(spoken) else ("product", 1.0)
             if intent == "navigation" and not self.category:  # "women", where that is a category
@@ -203,14 +204,20 @@ class _Reading(Draft):
             if u.kind in ("category", "brand", "color") and w.text in u.text.casefold().split()
         }
         n_attributes = 0
+        within: set[int] = set()
         for n in range(min(MAX_PHRASE_WORDS, len(spoken)), 0, -1):
             for i in range(len(spoken) - n + 1):
                 part = spoken[i : i + n]
                 if n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS):
                     continue
-                for meaning in self._meanings(part):
+                meanings = self._meanings(part)
+                if n > 1 and meanings:
+                    within |= {w.start for w in part}
+                for meaning in meanings:
                     if meaning.kind not in kinds:
                         continue
+                    if n == 1 and meaning.kind == "category" and part[0].start in within:
+                        continue  # "light weight" is no weight
                     places = {(meaning.kind, w.start) for w in part}
                     if places & used or any(w.start in self.gone for w in part):
                         continue
@@ -266,7 +273,11 @@ class _Reading(Draft):
         if self.category or any(u.kind == "item" for u in self.understood):
             return
         used = {w for u in self.understood if u.kind in ("color", "brand") for w in u.text.casefold().split()}
-        free = [w for w in spoken if w.start not in self.gone and w.text not in STOP_WORDS | GENDERS.keys() | used]
+        free = [
+            w
+            for w in spoken
+            if w.start not in self.gone and w.text not in STOP_WORDS and w.text not in GENDERS and w.text not in used
+        ]
         stems = [w.stem for w in free]
         for a, b in pairwise(free):
             if whole := self.lexicon.speller.joined((a.text, b.text)):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
-from aisle.understand.text import words
+from aisle.understand.text import stem, words
 
 LEAST = 0.65
 """Confidence from which a category is predicted."""
@@ -20,30 +21,37 @@ class Shelves:
         """`titles` are titles with category paths; paths that end alike are one shelf."""
         counts: dict[str, Counter[str]] = {}
         paths: dict[str, dict[str, None]] = {}
+        denied: set[str] = set()
         for title, path in titles:
+            said = words(title[:200])
+            if "no" in title.lower():
+                spelt = [piece for w in said for piece in w.text.split("-")]
+                denied.update(stem(b) for a, b in pairwise(spelt) if a in ("no", "non"))
             if not path:
                 continue
             label = path.rpartition(" > ")[2]
             paths.setdefault(label, {})[path] = None
-            for stem in {w.stem for w in words(title[:200]) if len(w.text) > 2}:
-                if stem in counts or len(counts) < MAX_WORDS:
-                    counts.setdefault(stem, Counter())[label] += 1
+            for root in {w.stem for w in said if len(w.text) > 2}:
+                if root in counts or len(counts) < MAX_WORDS:
+                    counts.setdefault(root, Counter())[label] += 1
+        self.denied = frozenset(denied)
+        """Stems that follow "no" or "non" in a title: "non slip" is what a mat is, not what it is to be without."""
         self._paths = {label: tuple(found) for label, found in paths.items()}
         # One title proves little: a share of n titles is taken as if one more spoke against it.
         self._of = {
-            stem: tuple((label, n / (c.total() + 1)) for label, n in c.most_common(3) if n * 3 > c.total())
-            for stem, c in counts.items()
+            root: tuple((label, n / (c.total() + 1)) for label, n in c.most_common(3) if n * 3 > c.total())
+            for root, c in counts.items()
         }
 
-    def knows(self, stem: str) -> bool:
-        """Whether any title has the word."""
-        return stem in self._of
+    def knows(self, root: str) -> bool:
+        """Whether any title has a word of this stem."""
+        return root in self._of
 
     def predict(self, stems: Sequence[str]) -> tuple[tuple[str, ...], float]:
         """The paths of the likeliest category for some words, and how sure; nothing below `LEAST`."""
         doubt: dict[str, float] = {}
-        for stem in dict.fromkeys(stems):
-            for label, share in self._of.get(stem, ()):
+        for root in dict.fromkeys(stems):
+            for label, share in self._of.get(root, ()):
                 doubt[label] = doubt.get(label, 1.0) * (1.0 - share)
         if not doubt:
             return (), 0.0

@@ -27,6 +27,9 @@ UNITS: dict[str, tuple[str, ...]] = {
 """A unit's short name and all ways to write it."""
 
 _NAME = {written: name for name, ways in UNITS.items() for written in ways}
+MEASURES = frozenset(_NAME)
+"""All ways to write a unit."""
+
 _WRITTEN = "|".join(sorted((re.escape(w) for w in _NAME), key=len, reverse=True))
 _MEASURE = re.compile(rf"(?<![\w.,/$€£¥])(\d{{1,5}}(?:[./]\d{{1,4}})?)[\s-]?({_WRITTEN})(?![^\W\d_])\.?", re.IGNORECASE)
 _GLUED = re.compile(r"^(\d{1,5}(?:\.\d{1,4})?)([a-z]{1,3})$")

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 STOP_WORDS = frozenset(
     {
-        "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find", "for",
-        "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its", "like", "looking",
-        "me", "my", "need", "of", "on", "or", "pair", "please", "really", "search", "show", "some", "something",
-        "that", "the", "these", "this", "those", "to", "too", "very", "want", "what", "which", "who", "with", "would",
-        "you", "your", "all", "also", "but", "does", "im", "into", "our", "their", "there", "them", "us", "was", "we",
-        "where", "everything", "anything", "stuff", "popular", "trending", "bestseller", "bestsellers", "kind", "ones",
+        "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find",
+        "for", "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its",
+        "like", "looking", "me", "my", "need", "of", "on", "or", "pair", "please", "really", "search", "show",
+        "some", "something", "that", "the", "these", "this", "those", "to", "too", "very", "want", "what",
+        "which", "who", "with", "would", "you", "your", "all", "about", "also", "but", "does", "im", "into",
+        "our", "their", "there", "them", "us", "was", "we", "where", "everything", "anything", "stuff",
+        "popular", "trending", "bestseller", "bestsellers", "kind", "ones",
     }
 )  # fmt: skip
 
 NEGATIONS = frozenset(
     {
-        "not",
-        "no",
-        "without",
-        "except",
-        "excluding",
-        "non",
-        "minus",
-        "nor",
-        "w/o",
-        "不要",
-        "不想要",
-        "不含",
-        "不带",
-        "除了",
+        "not", "no", "without", "except", "excluding", "non", "minus", "nor", "w/o",
+        "不要", "不想要", "不含", "不带", "除了",
     }
-)
+)  # fmt: skip
 """What makes the next word unwanted."""
 
 CHINESE_STOP = r"的|了|吗|呢|吧|和|与|及|我想买|我想要|我要买|我要|想买|想要|有没有|请问|推荐|一下"
@@ -87,6 +76,8 @@ SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("t-shirt", "tshirt", "tee"), ("hoodie", "hoody"), ("gray", "grey"), ("color", "colour"), ("tv", "television"),
     ("jewelry", "jewellery"), ("pajamas", "pyjamas"), ("mom", "mum"), ("aluminum", "aluminium"), ("tire", "tyre"),
     ("fridge", "refrigerator"), ("wi-fi", "wifi"), ("e-reader", "ereader"), ("blu-ray", "bluray"), ("usb-c", "usbc"),
+    ("canceling", "cancelling"), ("fiber", "fibre"), ("center", "centre"), ("organizer", "organiser"),
+    ("2", "two"), ("3", "three"), ("4", "four"), ("5", "five"), ("6", "six"),
 )  # fmt: skip
 """The same thing, written or said otherwise: each stands for the others."""
 

@@ -191,7 +191,8 @@ def _words(query: Query, matching: Matching, level: int, *, scored: bool) -> tan
     """What the words alone match; None: nothing."""
     if matching.required:
         return matching.query(level, scored=scored)
-    if query.filters or query.unwanted or query.nothing_asked or query.intent in ("help", "order"):
+    wished = query.understood or query.intent in ("help", "order", "promotion")
+    if query.filters or query.unwanted or query.nothing_asked or (wished and not any(t.required for t in query.terms)):
         return matching.query(0, scored=scored)  # all was understood, or nothing was asked: browse
     return tantivy.Query.boolean_query(matching.scoring()) if matching.slots else None
 
