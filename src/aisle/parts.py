@@ -40,13 +40,10 @@ from aisle.shelf import Surroundings
 from aisle.slate import HitMaker
 from aisle.suggestions import Suggestions
 from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
-from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
+from aisle.vocabulary import Vocabulary
 
 log = logging.getLogger("aisle")
-
-_WORDS_PATIENCE_S = 5.0
-"""Seconds that the reading of the catalogue's words waits for an import to end."""
 
 
 class Parts:
@@ -64,9 +61,7 @@ class Parts:
         self.latencies = Latencies()
         self.hits = HitMaker(stores.catalog, stores.content)
         self.suggestions = Suggestions()
-        self._words_changed = threading.Event()
-        self._words_due = -_WORDS_PATIENCE_S
-        self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
+        self.vocabulary = Vocabulary(self)
         self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
@@ -82,11 +77,11 @@ class Parts:
         )
         self._n_importing = 0
         if indexes.dense is not None:
-            indexes.dense.hold = self._words_first
+            indexes.dense.hold = lambda: self.importing_words
         self._switching = threading.Lock()
         base = Pair(indexes.encoder, indexes.dense) if indexes.encoder and indexes.dense else None
         self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
-        self.meaning.hold = self._words_first
+        self.meaning.hold = lambda: self.importing_words
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
@@ -97,7 +92,7 @@ class Parts:
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
             Calls("encoder", poll_s, self.meaning.follow),
-            Calls("words", poll_s, self._follow_words),
+            Calls("words", poll_s, self.vocabulary.follow),
             Calls("ranking", poll_s, self.ranking.follow),
         ]
         self._closed = False
@@ -112,7 +107,7 @@ class Parts:
         opening: list[tuple[str, Callable[[], object]]] = [
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
-            ("words", self._follow_words),
+            ("words", self.vocabulary.follow),
         ]
         for name, follow in opening:
             try:
@@ -219,6 +214,11 @@ class Parts:
     def lacking(self) -> tuple[str, ...]:
         """What every search does without, though the settings name it."""
         return ("encoder",) if self.indexes.missing else ()
+
+    @property
+    def understander(self) -> Understander:
+        """What reads queries now."""
+        return self.vocabulary.understander
 
     @property
     def shoppers(self) -> ShopperStates:
@@ -337,7 +337,9 @@ class Parts:
             self._n_importing -= 1
             self.nudge()
 
-    def _words_first(self) -> bool:
+    @property
+    def importing_words(self) -> bool:
+        """Whether products are still to become searchable by words: what takes every core waits for that."""
         behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
         return self._n_importing > 0 or behind
 
@@ -410,7 +412,7 @@ class Parts:
         self.sessions.catalogue_changed()
         self.orders.catalogue_changed()
         self.suggestions.changed(groups)
-        self._words_changed.set()
+        self.vocabulary.changed()
 
     def _follow_events(self) -> bool:
         self.replay.keep_up()
@@ -425,24 +427,3 @@ class Parts:
             if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
                 self.sessions.index()
         return False
-
-    def _follow_words(self) -> bool:
-        """The catalogue's words for understanding, and what may be suggested."""
-        if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
-            return False
-        words_changed = self._words_changed.is_set() and time.monotonic() >= self._words_due
-        if words_changed:
-            started = time.monotonic()
-            self._words_changed.clear()
-            self.understander = Understander(
-                Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
-            )
-            # A twentieth of one core at most, however often products change.
-            self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        if self.suggestions.is_due(self.replay.seq, words_changed=words_changed, busy=self._words_first()):
-            self.gather_suggestions()
-        return False
-
-    def gather_suggestions(self) -> None:
-        """Everything that may be suggested, anew."""
-        self.suggestions.gather(self.indexes.lexical, self.queries.popular(), self.replay.seq)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
+from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.keystrokes import Keystrokes
@@ -70,6 +71,7 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
+        self._answering = Answering(parts, self._surfaces.library)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -122,8 +124,9 @@ class Shop:
 
         `filters` are conditions such as `color:Red AND price < 60`; `facets`
         name the fields to count (None: the usual ones); `sort` is relevance,
-        price_asc, price_desc or newest; `ignore` takes back what was
-        understood, by kind (`color`, `price`, …). A search that finds nothing
+        price_asc, price_desc or newest, and wins over the order that the words
+        wish for; `ignore` takes back what was understood, by kind (`color`,
+        `price`, …), one thing of it (`color:red`), or `spelling`. A search that finds nothing
         comes with a `rescue`: what is near its meaning, or what the shopper may like.
 
         Raises InvalidFilter for a filter that does not parse or an unknown
@@ -146,6 +149,7 @@ class Shop:
         slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore, shopper)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
+        slate = self._answering.answered(slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
         if rescue is not None:
             slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from aisle.ports import LexicalIndex
+from aisle.ports import CatalogueFacts, LexicalIndex
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.slate import group_title
 from aisle.types import Group
@@ -36,6 +36,11 @@ class Suggestions:
             self._entries.pop(ord_, None)
         self.suggester.upsert(fresh.values())
         self.suggester.remove(str(o) for o in gone)
+
+    def titles(self, facts: CatalogueFacts) -> list[tuple[str, str]]:
+        """Every product's title with its category."""
+        category, names = facts.category, facts.categories
+        return [(e.text, names[c] if (c := int(category[o])) >= 0 else "") for o, e in list(self._entries.items())]
 
     def is_due(self, seq: int, *, words_changed: bool, busy: bool = False) -> bool:
         """Whether to gather anew; `seq` is the newest event, `busy` while an import goes on."""

@@ -29,6 +29,10 @@ from aisle.types import Query, Term
 TIE = 0.3
 """Share of a word's weaker fields that is added to its best one (disjunction max)."""
 
+NAMED = ("title", "kind", "traits", "details")
+"""Where a word must not stand when it is not wanted; a description may say what a product does without."""
+CHINESE_NAMED = ("zh_title",)
+
 HANDFUL = 8
 """With fewer hits than this, one more word may be missing."""
 
@@ -109,6 +113,19 @@ class Matcher:
                 if slot is not None:
                     slots.append(slot)
         return Matching(tuple(slots))
+
+    def unwanted(self, query: Query) -> list[tuple[Occur, tantivy.Query]]:
+        """What keeps out the products that are called by a word that is not wanted."""
+        parts: list[tuple[Occur, tantivy.Query]] = []
+        for word in query.unwanted:
+            tokens = self._tokens(word)
+            fields = CHINESE_NAMED if has_han(word) else NAMED
+            for field in fields if tokens else ():
+                found = [(Occur.Must, tantivy.Query.term_query(self._schema, field, t, "basic")) for t in tokens]
+                parts.append((Occur.MustNot, _boolean(found)))
+        if parts:
+            parts.append((Occur.Must, tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)))
+        return parts
 
     def document_frequency(self, word: str) -> int:
         """In how many documents all tokens of `word` occur, in whichever fields."""
