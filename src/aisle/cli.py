@@ -150,6 +150,9 @@ def import_(
     reviews: Annotated[Path | None, typer.Option(help="Reviews: CSV, JSONL or Parquet.")] = None,
     promotions: Annotated[Path | None, typer.Option(help="Promotions: CSV or JSONL.")] = None,
     pages: Annotated[Path | None, typer.Option(help="A folder of help pages (.txt, .md, .html).")] = None,
+    judgements: Annotated[Path | None, typer.Option(help="Graded answers: TREC qrels, or a table.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="What the query ids of --judgements stand for.")] = None,
+    irrelevant: Annotated[float, typer.Option(help="The highest grade of --judgements that means irrelevant.")] = 0.0,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="OUR=THEIRS: read our field from their column.")
     ] = None,
@@ -159,8 +162,8 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import files. Bad rows go to SHOP/rejects.jsonl with the reason; good rows go on."""
-    if not any((products, events, reviews, promotions, pages)):
-        _fail("nothing to import: name at least one of --products, --events, --reviews, --promotions, --pages")
+    if not any((products, events, reviews, promotions, pages, judgements)):
+        _fail("nothing to import: name a file, as --products FILE; `aisle import --help` lists what can be")
     from aisle.intake.columns import parse_mapping
 
     fields = parse_mapping(mapping or [])
@@ -176,6 +179,8 @@ def import_(
             done.append(shop.import_promotions(promotions, progress=progress))
         if pages:
             done.append(shop.import_pages(pages, progress=progress))
+        if judgements:
+            done.append(shop.import_judgements(judgements, queries=queries, irrelevant=irrelevant, progress=progress))
         if wait and products:
             shop.wait_indexed(progress=progress)
     if as_json:

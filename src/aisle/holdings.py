@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,8 @@ from aisle.ports import (
     EventLog,
     LexicalIndex,
     ModelStore,
+    Ranker,
+    Reranker,
     SlateLog,
     StateStore,
     TextEncoder,
@@ -59,7 +61,9 @@ class Doors:
 class Indexes:
     """The indexes and how to make them: `open_lexical` may be asked again after a switch.
 
-    `new_dense` makes an empty index of vectors of that length, in memory.
+    `new_dense` makes an empty index of vectors of that length, in memory;
+    `open_ranker` reads a file that was written by training, `open_reranker` a folder;
+    `open_tuned` opens a tuned encoder's folder, with a follower of its index.
     """
 
     folder: IndexFolder
@@ -68,7 +72,10 @@ class Indexes:
     columns: Columns
     dense: DenseFollower | None
     encoder: TextEncoder | None
+    open_ranker: Callable[[Path, Sequence[str]], Ranker]
+    open_reranker: Callable[[Path], Reranker]
     missing: str = ""
     version: Path | None = None
     photos: Photos | None = None
     new_dense: Callable[[int], DenseIndex] | None = None
+    open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None

@@ -16,7 +16,7 @@ from aisle.ports import Shopper
 from aisle.retrieve.suggest import NOBODY, Entry, Mine, Typed
 from aisle.types import Suggestion, now_ms
 from aisle.understand.highlight import highlighter
-from aisle.understand.query import relax
+from aisle.understand.relaxing import relax
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

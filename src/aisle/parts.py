@@ -15,12 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aisle.answers import AnswerCache, Latencies
+from aisle.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
-from aisle.index.followers import Calls, Follower, LexicalFollower
+from aisle.index.followers import Calls, Follower, LexicalFollower, build
 from aisle.learn.circumstances import CircumstanceCounts
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
@@ -32,22 +31,19 @@ from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
-from aisle.ports import LexicalIndex, Recommender
+from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
-from aisle.represent.categories import CategoryVectors
 from aisle.retrieve.hybrid import HybridRetriever
+from aisle.search_ranking import SearchRanking
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
 from aisle.slate import HitMaker
 from aisle.suggestions import Suggestions
-from aisle.types import NOTHING, Clause, Group, Ords, Scores, Vectors, now_ms
-from aisle.understand.lexicon import Lexicon
+from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
 from aisle.understand.query import Understander
+from aisle.vocabulary import Vocabulary
 
 log = logging.getLogger("aisle")
-
-_WORDS_PATIENCE_S = 5.0
-"""Seconds that the reading of the catalogue's words waits for an import to end."""
 
 
 class Parts:
@@ -65,10 +61,7 @@ class Parts:
         self.latencies = Latencies()
         self.hits = HitMaker(stores.catalog, stores.content)
         self.suggestions = Suggestions()
-        self._words_changed = threading.Event()
-        self._words_due = -_WORDS_PATIENCE_S
-        self._categories = CategoryVectors(indexes.encoder) if indexes.encoder else None
-        self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
+        self.vocabulary = Vocabulary(self)
         self._whole_histories = False
         self.replay = Replay(
             stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
@@ -84,16 +77,23 @@ class Parts:
         )
         self._n_importing = 0
         if indexes.dense is not None:
-            indexes.dense.hold = self._words_first
+            indexes.dense.hold = lambda: self.importing_words
+        self._switching = threading.Lock()
+        base = Pair(indexes.encoder, indexes.dense) if indexes.encoder and indexes.dense else None
+        self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
+        self.meaning.hold = lambda: self.importing_words
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
+        self.ranking = SearchRanking(self)
         self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
             *([indexes.dense] if indexes.dense else []),
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
-            Calls("words", poll_s, self._follow_words),
+            Calls("encoder", poll_s, self.meaning.follow),
+            Calls("words", poll_s, self.vocabulary.follow),
+            Calls("ranking", poll_s, self.ranking.follow),
         ]
         self._closed = False
 
@@ -104,7 +104,12 @@ class Parts:
         while self._lexical_follower.step():
             pass
         self.replay.restore()
-        for name, follow in (("models", partial(self.models.follow, keep_up=False)), ("words", self._follow_words)):
+        opening: list[tuple[str, Callable[[], object]]] = [
+            ("models", partial(self.models.follow, keep_up=False)),
+            ("encoder", partial(self.meaning.follow, read=False)),
+            ("words", self.vocabulary.follow),
+        ]
+        for name, follow in opening:
             try:
                 follow()
             except (AisleError, OSError) as error:
@@ -125,6 +130,7 @@ class Parts:
             self.replay.snapshot(force=True)
             if self.indexes.dense is not None:
                 self.indexes.dense.snapshot(force=True)
+            self.meaning.snapshot()
         except (AisleError, OSError) as error:
             # Snapshots only save time: the log and the catalogue hold everything.
             log.warning("closing: %s", error)
@@ -142,19 +148,18 @@ class Parts:
         """Until words and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
-        dense = self.indexes.dense
-        indexing: list[Follower] = [self._lexical_follower, *([dense] if dense else [])]
+        indexing: list[Follower] = [self._lexical_follower, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
             words = self._lexical_follower.seq >= target
-            meaning = dense is None or (dense.seq >= target and not dense.n_waiting)
+            meaning = all(complete(one, target) for one in self.meaning.followers)
             if progress is not None:
                 _, n_groups = self.stores.catalog.count()
                 alive = int(self.columns.facts.alive.sum())
                 progress("searchable by words", min(alive, n_groups), n_groups)
-                if dense is not None:
-                    progress("searchable by meaning", min(len(dense.dense), n_groups), n_groups)
+                for one in self.meaning.followers[-1:]:
+                    progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
             if words and meaning:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
@@ -173,7 +178,7 @@ class Parts:
             fresh: LexicalIndex | None = None
             try:
                 fresh = self.indexes.open_lexical(version / "lexical", True)
-                self._build(fresh, progress)
+                build(fresh, self.stores.catalog, progress)
                 self._lexical_follower.stop()
                 folder.switch(version)
             except BaseException:
@@ -188,25 +193,20 @@ class Parts:
             if dense is not None:
                 dense.moved()
                 dense.snapshot(force=True)
+            self.meaning.snapshot(moved=True)
             folder.clean()
-
-    def _build(self, fresh: LexicalIndex, progress: Callable[[str, int, int], None] | None) -> None:
-        _, n_groups = self.stores.catalog.count()
-        seq = done = 0
-        fresh.commit(0)
-        while groups := self.stores.catalog.changed(seq, 4000):
-            fresh.upsert(groups)
-            seq, done = max(g.seq for g in groups), done + len(groups)
-            fresh.commit(seq)
-            if progress is not None:
-                progress("rebuilding", min(done, n_groups), n_groups)
 
     def _serve(self, lexical: LexicalIndex, version: Path) -> None:
         """Let another lexical index answer from now on; requests under way finish on the old one."""
         old, self.indexes.lexical, self.indexes.version = self.indexes.lexical, lexical, version
         self._lexical_follower.lexical = lexical
-        self.retriever = self._new_retriever()
+        self._renew_retriever()
         old.close()
+
+    def _encoder_switched(self, names: set[str]) -> None:
+        """Let the encoder in use answer from now on; snapshots of encoders that are not among `names` go."""
+        self._renew_retriever()
+        self.indexes.folder.keep_only("dense-", names)
 
     # --------------------------------------------------------- what is asked
 
@@ -214,6 +214,11 @@ class Parts:
     def lacking(self) -> tuple[str, ...]:
         """What every search does without, though the settings name it."""
         return ("encoder",) if self.indexes.missing else ()
+
+    @property
+    def understander(self) -> Understander:
+        """What reads queries now."""
+        return self.vocabulary.understander
 
     @property
     def shoppers(self) -> ShopperStates:
@@ -239,34 +244,37 @@ class Parts:
     def circumstances(self) -> CircumstanceCounts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
 
+    def known_shopper(self, visitor_id: str) -> Shopper | None:
+        """Who asks, where the order of a search depends on it; None for somebody new."""
+        if not visitor_id or not self.ranking.personal:
+            return None
+        shopper = self.shoppers.view(visitor_id, now_ms())
+        return None if shopper.is_new else shopper
+
     def popular(self) -> tuple[Ords, Scores]:
         return self.trending.top(now_ms())
 
     def versions(self) -> tuple[object, ...]:
         """Everything that an answer to a search depends on beside the request."""
-        dense = self.indexes.dense
+        pair = self.meaning.now
         # The words' own number too: where another process writes them, they come later than the columns.
         return (
             self.columns.facts.version,
             self.indexes.lexical.applied_seq(),
-            dense.version if dense else 0,
+            (pair.version, pair.dense.version) if pair else 0,
             self.stores.content.version(),
+            self.ranking.versions.get("ranking", ""),
         )
 
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
-        return {**self.models.now.versions} | ({"encoder": self.indexes.encoder.name} if self.indexes.encoder else {})
+        of_meaning = {"encoder": self.encoder_name} if self.encoder_name else {}
+        return {**self.models.now.versions, **self.ranking.versions, **of_meaning}
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
         chosen = {**self.models.now.sources, **instead}
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
-
-    def category_affinity(self, vector: Vectors | None, ords: Ords) -> Scores:
-        """float32[n]: how near a query's meaning is to the name of each product's category."""
-        if vector is None or self._categories is None:
-            return np.zeros(len(ords), np.float32)
-        return self._categories.affinity(vector, self.columns.facts.category[ords])
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are, what cannot help now, and what never does."""
@@ -298,7 +306,8 @@ class Parts:
 
     @property
     def encoder_name(self) -> str:
-        return self.indexes.encoder.name if self.indexes.encoder else ""
+        """Of the encoder that reads queries now; empty without one."""
+        return self.meaning.now.encoder.name if self.meaning.now else ""
 
     def _owner(self) -> bool:
         """Whether this process writes the indexes; it takes over when no other does."""
@@ -328,7 +337,9 @@ class Parts:
             self._n_importing -= 1
             self.nudge()
 
-    def _words_first(self) -> bool:
+    @property
+    def importing_words(self) -> bool:
+        """Whether products are still to become searchable by words: what takes every core waits for that."""
         behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
         return self._n_importing > 0 or behind
 
@@ -357,9 +368,12 @@ class Parts:
             "orders": sessions(names=("purchase",)),
         }
 
+    def _renew_retriever(self) -> None:
+        with self._switching:  # words and meaning may be switched at once: neither must bring back the other's old half
+            self.retriever = self._new_retriever()
+
     def _new_retriever(self) -> HybridRetriever:
-        dense = self.indexes.dense.dense if self.indexes.dense else None
-        return HybridRetriever(self.indexes.lexical, dense, self.indexes.encoder, self.settings.search)
+        return retriever_of(self.meaning.now, self.indexes.lexical, self.indexes.encoder, self.settings.search)
 
     def surroundings(self) -> Surroundings:
         """What sources look at besides their models, as the shop is now."""
@@ -398,7 +412,7 @@ class Parts:
         self.sessions.catalogue_changed()
         self.orders.catalogue_changed()
         self.suggestions.changed(groups)
-        self._words_changed.set()
+        self.vocabulary.changed()
 
     def _follow_events(self) -> bool:
         self.replay.keep_up()
@@ -413,26 +427,3 @@ class Parts:
             if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
                 self.sessions.index()
         return False
-
-    def _follow_words(self) -> bool:
-        """The catalogue's words for understanding, and what may be suggested."""
-        if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
-            return False
-        words_changed = self._words_changed.is_set() and time.monotonic() >= self._words_due
-        if words_changed:
-            started = time.monotonic()
-            self._words_changed.clear()
-            if self._categories is not None:
-                self._categories.follow(self.columns.facts.categories)
-            self.understander = Understander(
-                Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
-            )
-            # A twentieth of one core at most, however often products change.
-            self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        if self.suggestions.is_due(self.replay.seq, words_changed=words_changed):
-            self.gather_suggestions()
-        return False
-
-    def gather_suggestions(self) -> None:
-        """Everything that may be suggested, anew."""
-        self.suggestions.gather(self.indexes.lexical, self.queries.popular(), self.replay.seq)

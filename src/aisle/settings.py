@@ -48,6 +48,7 @@ class EncoderSettings(_Section):
         description="all-MiniLM-L6-v2 (embedded), a folder, or a Hugging Face model name already on this machine. "
         "Empty: lexical search only.",
     )
+    tuned: bool = Field(True, description="Whether an encoder that was tuned on this shop may read its searches.")
     languages: tuple[str, ...] = Field(("en",), description="Languages the encoder reads; others search by words only.")
     max_tokens: int = Field(128, ge=8, le=8192, description="Tokens of a product text that are read.")
     batch_tokens: int = Field(4096, ge=64, description="Padded tokens in one batch while encoding the catalogue.")
@@ -68,6 +69,12 @@ class SearchSettings(_Section):
     """How words and meaning become an answer. Chosen by benchmarks/blending.py."""
 
     top_k: int = Field(200, ge=10, le=2000, description="Lexical candidates that are ranked.")
+    ranked: int = Field(
+        200,
+        ge=0,
+        le=2000,
+        description="Candidates, the best by words and meaning, that the learned ranking orders. 0: none.",
+    )
     neighbours: int = Field(100, ge=0, le=2000, description="Nearest products by meaning that may join the hit set.")
     neighbour_cut: float = Field(0.5, ge=-1, le=1, description="Least cosine for a neighbour to join the hit set.")
     dense_weight: Share = Field(0.5, description="Weight of meaning against words in the blended score.")
@@ -77,7 +84,18 @@ class SearchSettings(_Section):
     category_weight: float = Field(
         0.5, ge=0, description="Weight of how near the query is to the name of a product's category."
     )
+    reading_ms: float = Field(
+        40.0,
+        ge=0,
+        description="Most milliseconds that a network may take to read the best 20 products together with the query, "
+        "as measured when it is trained. 0: none does.",
+    )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
+    encoder_timeout_ms: float = Field(
+        1000.0,
+        ge=0,
+        description="Milliseconds a search waits for the encoder before words answer alone; 0: as long as it takes.",
+    )
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
     pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")
 
@@ -126,6 +144,7 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(4_000_000, ge=1024, description="Largest request body, in bytes.")
     max_batch: int = Field(1000, ge=1, description="Most events or products in one request.")
     max_hits_per_page: int = Field(200, ge=1, description="Most hits in one answer.")
+    max_facets: int = Field(100, ge=1, description="Most fields whose values are counted in one answer.")
     max_query_chars: int = Field(512, ge=16, description="Characters of a query that are read; the rest is ignored.")
     rate_per_minute: int = Field(
         1_000_000, ge=0, description="Requests a minute that one key may make from one address; 0: no limit."

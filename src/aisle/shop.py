@@ -14,12 +14,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
+from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.keystrokes import Keystrokes
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
-from aisle.rank.page import check_page
+from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
 from aisle.retrieve.suggest import Typed
 from aisle.searching import Searching
@@ -70,6 +71,7 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
+        self._answering = Answering(parts, self._surfaces.library)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -122,27 +124,32 @@ class Shop:
 
         `filters` are conditions such as `color:Red AND price < 60`; `facets`
         name the fields to count (None: the usual ones); `sort` is relevance,
-        price_asc, price_desc or newest; `ignore` takes back what was
-        understood, by kind (`color`, `price`, …). A search that finds nothing
+        price_asc, price_desc or newest, and wins over the order that the words
+        wish for; `ignore` takes back what was understood, by kind (`color`,
+        `price`, …), one thing of it (`color:red`), or `spelling`. A search that finds nothing
         comes with a `rescue`: what is near its meaning, or what the shopper may like.
 
         Raises InvalidFilter for a filter that does not parse or an unknown
-        field, InvalidRequest for an impossible page.
+        field, InvalidRequest for an impossible page or too many facets.
         """
         started = time.perf_counter()
         conditions = parse_filters(filters) if isinstance(filters, str) else filters
-        counted = DEFAULT_FACETS if facets is None else tuple(facets)
+        counted = DEFAULT_FACETS if facets is None else tuple(dict.fromkeys(facets))
         check_page(page, hits_per_page, sort, self.settings)
+        check_facets(counted, self.settings)
         if not query.strip() and sort == "relevance":
             slate = self._surfaces.browse(
                 conditions, counted, page, hits_per_page, visitor_id=visitor_id, context=context
             )
             return self._remember(slate, visitor_id, started, record)
-        asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), self._parts.versions())
+        shopper = self._parts.known_shopper(visitor_id) if sort == "relevance" else None
+        told = (shopper.visitor_id, shopper.version) if shopper is not None else ()
+        asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), told, self._parts.versions())
         kept = self._parts.answers.get(asked)
-        slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore)
+        slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore, shopper)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
+        slate = self._answering.answered(slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
         if rescue is not None:
             slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))
@@ -300,6 +307,22 @@ class Shop:
     def import_pages(self, source: str | Path, *, progress: Progress | None = None) -> ImportSummary:
         """Take in a folder of help pages."""
         return self._importer().pages(Path(source), progress=progress)
+
+    def import_judgements(
+        self,
+        source: str | Path,
+        *,
+        queries: str | Path | None = None,
+        irrelevant: float = 0.0,
+        progress: Progress | None = None,
+    ) -> ImportSummary:
+        """Take in what people say of products for queries: TREC qrels, or a table with query, item_id and grade.
+
+        `queries` says what the query ids of qrels stand for; `irrelevant` is the
+        highest grade that means no. `train` learns to rank from them.
+        """
+        named = Path(queries) if queries is not None else None
+        return self._importer().judgements(Path(source), queries=named, irrelevant=irrelevant, progress=progress)
 
     def _importer(self) -> Importer:
         stores = self._parts.stores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from aisle.ports import LexicalIndex
+from aisle.ports import CatalogueFacts, LexicalIndex
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.slate import group_title
 from aisle.types import Group
@@ -25,7 +25,7 @@ class Suggestions:
     def __init__(self) -> None:
         self.suggester = Suggester()
         self._entries: dict[int, Entry] = {}
-        self._gathered_at, self._gathered_seq = -EVERY_S, -1
+        self._gathered_at, self._gathered_seq, self._took_s = -EVERY_S, -1, 0.0
 
     def changed(self, groups: Sequence[Group]) -> None:
         """Take in products; the next answer knows them."""
@@ -37,11 +37,19 @@ class Suggestions:
         self.suggester.upsert(fresh.values())
         self.suggester.remove(str(o) for o in gone)
 
-    def is_due(self, seq: int, *, words_changed: bool) -> bool:
-        """Whether to gather anew; `seq` is the newest event."""
-        if self.suggester.stale or (words_changed and len(self._entries) <= FEW):
+    def titles(self, facts: CatalogueFacts) -> list[tuple[str, str]]:
+        """Every product's title with its category."""
+        category, names = facts.category, facts.categories
+        return [(e.text, names[c] if (c := int(category[o])) >= 0 else "") for o, e in list(self._entries.items())]
+
+    def is_due(self, seq: int, *, words_changed: bool, busy: bool = False) -> bool:
+        """Whether to gather anew; `seq` is the newest event, `busy` while an import goes on."""
+        since = time.monotonic() - self._gathered_at
+        # While an import goes on they are out of date again as soon as they are made.
+        rested = since >= (20 if busy else 2) * self._took_s
+        if (self.suggester.stale or (words_changed and len(self._entries) <= FEW)) and rested:
             return True
-        return time.monotonic() - self._gathered_at > EVERY_S and seq > self._gathered_seq
+        return since > EVERY_S and seq > self._gathered_seq
 
     def gather(self, lexical: LexicalIndex, queries: Mapping[str, int], seq: int) -> None:
         """Everything anew; a second for 45,000 products, so not while a shopper waits."""
@@ -51,6 +59,7 @@ class Suggestions:
         self.suggester.rebuild([*list(self._entries.values()), *categories], queries, chinese)
         for word in list(chinese)[:1]:
             lexical.document_frequency(word)  # loads the segmenter here rather than with the first query
+        self._took_s = time.monotonic() - self._gathered_at
 
 
 def _suggestable(group: Group) -> Entry:

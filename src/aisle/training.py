@@ -26,6 +26,7 @@ from aisle.learn.photos import PHOTOS
 from aisle.learn.workbench import Workbench
 from aisle.models_in_use import COMBINATION, KeepsUp, stored
 from aisle.ports import Recommender
+from aisle.search_training import SEARCH_MODELS, train_search
 from aisle.shelf import COVISITATION, PLAIN, SHELF, Model, Task, sources_of
 from aisle.types import Candidates, ModelVersion, now_ms
 
@@ -60,13 +61,17 @@ def train(
     untouched then.
     """
     shelf = SHELF if shelf is None else shelf
-    names = [model.name for model in shelf]
+    names = [model.name for model in shelf] + list(SEARCH_MODELS)
     for name in only:
         if name not in names:
             raise InvalidRequest(f"no model is called {name[:40]!r}: use one of {', '.join(names)}", field="only")
     with Workbench(parts.path / "models") as bench:
         chosen = [model for model in shelf if not only or model.name in only]
-        versions = _Training(parts, bench, chosen, progress or _silent, whole_shelf=len(chosen) == len(shelf)).run()
+        training = _Training(parts, bench, chosen, progress or _silent, whole_shelf=len(chosen) == len(shelf))
+        versions = training.run()
+        if not only or set(only) & set(SEARCH_MODELS):
+            versions += training.search(only or SEARCH_MODELS)
+            parts.ranking.catch_up()
         bench.clear()
     parts.nudge()
     return versions
@@ -125,6 +130,14 @@ class _Training:
         del self._shares[COMBINATION, _ALL]
         made = [ruled.get(entry.model.name) or self._version(entry) for entry in self._entries]
         return made if self._combined is None else [*made, self._combination_version(self._combined)]
+
+    def search(self, only: Sequence[str]) -> list[ModelVersion]:
+        """The models of search, from the same log and from judgements; they may take as long again."""
+        train = self._settings.train
+        return train_search(
+            self._parts, self._bench, self._known.events, self._progress,
+            only=only, seconds=60 * train.max_minutes, threads=train.threads or os.cpu_count() or 1,
+        )  # fmt: skip
 
     # ---------------------------------------------------------------- fitting
 

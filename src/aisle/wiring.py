@@ -7,12 +7,15 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
 from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
+from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
+from aisle.adapters.onnx.ranker import OnnxRanker
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.content import SqliteContentStore
@@ -30,12 +33,14 @@ from aisle.index.columns import Columns
 from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
 from aisle.intake.rejects import RejectFile
+from aisle.learn.bi_encoder import CARD_FILE as TUNED_CARD
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
 from aisle.ports import LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
+from aisle.represent.card import CARD
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
@@ -174,12 +179,20 @@ def _indexes(
         opened = _open_lexical(folder, open_lexical, stores.catalog.seq)
     lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
+    reranker = partial(OnnxCrossEncoder, threads=settings.encoder.threads)
     indexes = Indexes(
-        folder, open_lexical, lexical, Columns(), None, encoder, missing, version, new_dense=FaissDenseIndex
-    )
+        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
+        new_dense=FaissDenseIndex,
+    )  # fmt: skip
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
+
+    def open_tuned(place: Path) -> tuple[TextEncoder, DenseFollower]:
+        tuned = _encoder(place, settings, TUNED_CARD)
+        return tuned, _open_dense(indexes, settings, stores, vectors, tuned)
+
+    indexes.open_tuned = open_tuned if settings.encoder.tuned else None
     return indexes
 
 
@@ -236,17 +249,21 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     if not settings.encoder.model:
         return None, ""
     try:
-        place = ensure_encoder(settings.encoder, path / "models", progress)
-        return OnnxTextEncoder(
-            place,
-            languages=settings.encoder.languages,
-            max_tokens=settings.encoder.max_tokens,
-            batch_tokens=settings.encoder.batch_tokens,
-            threads=settings.encoder.threads,
-        ), ""
+        return _encoder(ensure_encoder(settings.encoder, path / "models", progress), settings, CARD), ""
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
+
+
+def _encoder(place: Path, settings: Settings, card: str) -> OnnxTextEncoder:
+    return OnnxTextEncoder(
+        place,
+        card=card,
+        languages=settings.encoder.languages,
+        max_tokens=settings.encoder.max_tokens,
+        batch_tokens=settings.encoder.batch_tokens,
+        threads=settings.encoder.threads,
+    )
 
 
 def _open_photos(

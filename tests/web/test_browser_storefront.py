@@ -96,6 +96,42 @@ def test_what_was_understood_is_shown_and_can_be_taken_back(shopper: Window) -> 
     settled(page, "1 product")
 
 
+def test_one_thing_of_several_is_taken_back_with_a_click(shopper: Window) -> None:
+    page = search(shopper, "red or green hoodie -trail, cheapest")
+    chips = page.locator("#chips .chip-understood")
+    expect(chips.filter(has_text="Cheapest first")).to_have_count(1)
+    settled(page, "2 products")
+    expect(page.locator("#results-list .card-title").first).to_have_text("Harbour Hoodie")
+    chips.filter(has_text="Without: trail").click()
+    settled(page, "3 products")
+    chips.filter(has_text="Red").click()
+    settled(page, "2 products")  # the one that does not come in green
+    assert "ignore=word%2Ccolor%3Ared" in page.url
+    expect(chips.filter(has_text="Green")).to_have_count(1)
+
+
+def test_a_mended_word_is_said_and_can_be_searched_as_it_was_typed(shopper: Window) -> None:
+    page = search(shopper, "hodie")
+    settled(page, "3 products")
+    expect(page.locator("#results-note")).to_contain_text("hoodie")
+    page.locator("#search-instead").click()
+    expect(page.locator(".empty h2")).to_contain_text("hodie")
+    assert "ignore=spelling" in page.url
+
+
+def test_what_was_given_up_is_said_in_the_language_of_the_page(shopper: Window) -> None:
+    page = shopper.open("/search?query=red+hoodie+under+$9&lang=zh")
+    expect(page.locator("#results-note")).to_contain_text("已去掉条件")
+    expect(page.locator("#results-note")).to_contain_text("9")
+    expect(page.locator("#chips .chip-understood").filter(has_text="红色")).to_have_count(1)
+
+
+def test_a_category_s_name_leads_to_the_category(shopper: Window) -> None:
+    page = search(shopper, "lamps")
+    page.locator("#answers a", has_text="Lamps").click()
+    page.wait_for_url("**/c/Home/Lamps")
+
+
 def test_the_card_shows_the_colour_that_was_asked_for(shopper: Window) -> None:
     page = search(shopper, "blue hoodie")
     sources = page.locator("#results-list .card img").evaluate_all("all => all.map(one => one.src)")

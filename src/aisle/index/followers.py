@@ -156,6 +156,21 @@ class LexicalFollower(Follower):
         return len(groups) >= self._batch
 
 
+def build(
+    fresh: LexicalIndex, catalog: CatalogStore, progress: Callable[[str, int, int], None] | None, batch: int = 4000
+) -> None:
+    """Fill an empty lexical index from the whole catalogue."""
+    _, n_groups = catalog.count()
+    seq = done = 0
+    fresh.commit(0)
+    while groups := catalog.changed(seq, batch):
+        fresh.upsert(groups)
+        seq, done = max(g.seq for g in groups), done + len(groups)
+        fresh.commit(seq)
+        if progress is not None:
+            progress("rebuilding", min(done, n_groups), n_groups)
+
+
 class DenseFollower(Follower):
     """Keeps the dense index at the catalogue's `seq`; only the owner encodes.
 

@@ -99,3 +99,12 @@ class IndexFolder:
         for folder in self.folder.glob("v*"):
             if folder != keep and folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_only(self, prefix: str, names: set[str]) -> None:
+        """Remove what begins with `prefix` in the serving version and goes on with none of `names`; the owner only."""
+        current = self.current()
+        if not self.owned or current is None:
+            return
+        for folder in current.glob(f"{prefix}*"):
+            if folder.name.removeprefix(prefix) not in names:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from aisle.intake.events import read_events
+from aisle.intake.judgements import read_judgements
 from aisle.intake.media import MediaFolder
 from aisle.intake.notes import Notes
 from aisle.intake.pages import read_pages
@@ -20,11 +21,11 @@ from aisle.intake.promotions import read_promotions
 from aisle.intake.rejects import RejectFile
 from aisle.intake.reviews import read_reviews
 from aisle.ports import CatalogStore, ContentStore
-from aisle.types import Ack, Event, ImportSummary, Reject
+from aisle.types import Ack, Event, ImportSummary, Judgement, Reject
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
-Kind = Literal["products", "events", "reviews", "promotions", "pages"]
+Kind = Literal["products", "events", "reviews", "promotions", "pages", "judgements"]
 Record = Callable[[list[Event]], Future[list[Ack]]]
 
 _BATCH = 2000
@@ -115,6 +116,27 @@ class Importer:
 
     def pages(self, source: Path, *, progress: Progress | None = None) -> ImportSummary:
         return self._content("pages", read_pages(source), self.content.upsert_pages, progress)
+
+    def judgements(
+        self,
+        source: Path,
+        *,
+        queries: Path | None = None,
+        irrelevant: float = 0.0,
+        progress: Progress | None = None,
+    ) -> ImportSummary:
+        """What people say of products for queries; those of products not in the catalogue wait for them."""
+        unknown = 0
+
+        def upsert(judged: Iterable[Judgement]) -> tuple[int, int, int]:
+            nonlocal unknown
+            rows = list(judged)
+            unknown += sum(ord_ < 0 for ord_ in self.catalog.ords([j.item_id for j in rows]))
+            return self.content.upsert_judgements(rows)
+
+        read = read_judgements(source, queries=queries, irrelevant=irrelevant)
+        done = self._content("judgements", read, upsert, progress)
+        return replace(done, notes=(f"{unknown:,} are of products that the shop does not have.",)) if unknown else done
 
     def _content(
         self,

@@ -1,1 +1,1 @@
-"""Torch modules, for training only: no I/O, and nothing that serves imports them."""
+"""Torch modules, for training only: nothing that serves imports them, but for `pooling`, which needs no torch."""

@@ -6,9 +6,9 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, TextEncoder
+from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
-from aisle.ports.sources import CatalogueFacts, Recommender, Shopper
+from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
     ApiKey,
     CatalogStore,
@@ -37,7 +37,10 @@ __all__ = [
     "LexicalIndex",
     "LexicalResult",
     "ModelStore",
+    "Ranker",
+    "Reading",
     "Recommender",
+    "Reranker",
     "Shopper",
     "SlateLog",
     "StateStore",

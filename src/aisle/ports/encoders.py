@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.types import Vectors
+from aisle.types import Scores, Vectors
 
 
 class Encoder(Protocol):
@@ -29,6 +30,9 @@ class TextEncoder(Encoder, Protocol):
     def covers(self, language: str) -> bool:
         """Whether the encoder was trained on that language (ISO 639-1)."""
 
+    def knows(self, word: str) -> bool:
+        """Whether a word stands whole in the encoder's vocabulary: then it is a real word, and no typing error."""
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32[n, dim], rows of length 1."""
 
@@ -47,3 +51,19 @@ class AudioEncoder(Encoder, Protocol):
 
     def encode(self, waveforms: Sequence[NDArray[np.float32]], rate: int) -> Vectors:
         """float32[n, dim], rows of length 1, of mono waveforms float32[samples] in [-1, 1], `rate` samples a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much a reranker reads: tokens of the query, and of query and text together."""
+
+    query_tokens: int
+    tokens: int
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """A query and a text, read together, to how well the text answers it."""
+
+    def score(self, query: str, texts: Sequence[str]) -> Scores:
+        """float32[n], a logit for each text, higher is better. Raises ModelError when the runtime fails."""

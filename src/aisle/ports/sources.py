@@ -104,3 +104,15 @@ class Recommender(Protocol):
 
     def recommend(self, shopper: Shopper, seeds: Ords, top_k: int) -> Candidates:
         """Best first; empty when this source has nothing to say. Never raises for unknown ords."""
+
+
+@runtime_checkable
+class Ranker(Protocol):
+    """Scores the candidates of a search by their features."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features it reads, in order."""
+
+    def score(self, features: NDArray[np.float32]) -> Scores:
+        """float32[n] of features float32[n, len(names)]; higher is better."""

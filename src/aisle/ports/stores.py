@@ -15,6 +15,7 @@ from aisle.types import (
     Ack,
     Event,
     Group,
+    Judgement,
     LoggedEvent,
     ModelVersion,
     Page,
@@ -110,13 +111,19 @@ class SlateLog(Protocol):
 
 @runtime_checkable
 class ContentStore(Protocol):
-    """Reviews, promotions and pages. Upserts return (added, changed, unchanged)."""
+    """Reviews, promotions, pages and judgements. Upserts return (added, changed, unchanged)."""
 
     def upsert_reviews(self, reviews: Iterable[Review]) -> tuple[int, int, int]: ...
 
     def upsert_promotions(self, promotions: Iterable[Promotion]) -> tuple[int, int, int]: ...
 
     def upsert_pages(self, pages: Iterable[Page]) -> tuple[int, int, int]: ...
+
+    def upsert_judgements(self, judgements: Iterable[Judgement]) -> tuple[int, int, int]:
+        """One of a query and an item; a later one takes its place."""
+
+    def judgements(self) -> list[Judgement]:
+        """Every one, by query and item."""
 
     def version(self) -> int:
         """Grows with every change, whichever process made it."""

@@ -10,15 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from aisle.errors import ModelDamaged
+from aisle.models.pooling import Pooling
 
 CARD = "card.json"
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
-
-Pooling = Literal["mean", "cls", "max"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class CategoryVectors:
 
     def __init__(self, encoder: TextEncoder) -> None:
         self._encoder = encoder
+        self.encoder_name = encoder.name
         self._known: dict[str, Vectors] = {}
         self._matrix: Vectors = np.empty((0, encoder.dim), np.float32)
 

@@ -10,15 +10,15 @@ accepted only when it agrees with the original, padded batches included.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aisle.errors import AisleError, ModelError
-from aisle.represent.card import MODEL_FILE, TOKENIZER_FILE, EncoderCard, Pooling, sha256_of
+from aisle.models.pooling import pooling_of
+from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,59 +37,34 @@ _PARITY_TEXTS = (
 )
 
 
-def pooling_of(source: Path) -> tuple[Pooling, int | None]:
-    """How the model's own files pool tokens, and how many tokens they say it reads (None: unsaid).
-
-    Raises ModelError for a module that is not one of transformer, pooling, normalisation.
-    """
-    limit: int | None = None
-    limits = source / "sentence_bert_config.json"
-    if limits.exists():
-        limit = json.loads(limits.read_text("utf-8")).get("max_seq_length")
-    listed = source / "modules.json"
-    if not listed.exists():
-        return "mean", limit
-    pooling: Pooling = "mean"
-    for module in json.loads(listed.read_text("utf-8")):
-        kind = module["type"].rsplit(".", 1)[-1]
-        if kind == "Pooling":
-            config = json.loads((source / module["path"] / "config.json").read_text("utf-8"))
-            chosen = [k.removeprefix("pooling_mode_") for k, v in config.items() if k.startswith("pooling_mode_") and v]
-            named = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
-            if len(chosen) != 1 or chosen[0] not in named:
-                raise ModelError(f"{source}: pooling {' + '.join(chosen)} is not supported (use mean, cls or max)")
-            pooling = cast(Pooling, named[chosen[0]])
-        elif kind not in ("Transformer", "Normalize"):
-            raise ModelError(f"{source}: module {kind} is not supported")
-    return pooling, limit
-
-
-def export_encoder(source: Path, out: Path, *, name: str, model: str, source_hash: str) -> EncoderCard:
-    """Write model.onnx, tokenizer.json and card.json into the empty folder `out`.
+def export_encoder(
+    source: Path, out: Path, *, name: str, model: str, source_hash: str, card_file: str = CARD
+) -> EncoderCard:
+    """Write model.onnx, tokenizer.json and the card into the empty folder `out`.
 
     Raises ModelError when the model cannot be exported or the export disagrees with it.
     """
     import torch
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoTokenizer
+
+    from aisle.models.text import SentenceNetwork, read_transformer
 
     warnings.simplefilter("ignore")
     pooling, limit = pooling_of(source)
-    network = AutoModel.from_pretrained(
-        source, attn_implementation="eager", use_safetensors=True, local_files_only=True, dtype=torch.float32
-    ).eval()  # left in training mode, dropout would be exported with it
+    network = read_transformer(source)
     if (source / TOKENIZER_FILE).exists():
         shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
     else:
         AutoTokenizer.from_pretrained(source, local_files_only=True).backend_tokenizer.save(str(out / TOKENIZER_FILE))
     batches = _batches(out / TOKENIZER_FILE)
-    original = _sentence_network(network, pooling, additive_mask=False)
+    original = SentenceNetwork(network, pooling, additive_mask=False).eval()
     with torch.no_grad():
         expected = [original(torch.from_numpy(i), torch.from_numpy(m)).numpy() for i, m in batches]
     parity, faults = -1.0, []
     # A mask that is already additive spares every model's own mask arithmetic, but not every model takes one.
     for additive in (True, False):
         try:
-            _to_onnx(_sentence_network(network, pooling, additive_mask=additive), out / MODEL_FILE)
+            _to_onnx(SentenceNetwork(network, pooling, additive_mask=additive).eval(), out / MODEL_FILE)
             parity = _parity(out / MODEL_FILE, batches, expected)
         except Exception as error:  # what an exporter raises is not specified
             faults.append(f"{type(error).__name__}: {error}")
@@ -110,33 +85,8 @@ def export_encoder(source: Path, out: Path, *, name: str, model: str, source_has
         parity=round(parity, 6),
         files={file: sha256_of(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)},
     )
-    card.write(out)
+    card.write(out, card_file)
     return card
-
-
-def _sentence_network(network: Any, pooling: Pooling, *, additive_mask: bool) -> Any:
-    """The transformer with pooling and scaling to length 1: (ids, mask) int64[n, t] -> float32[n, dim]."""
-    import torch
-
-    class SentenceNetwork(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-            kept = attention_mask.to(torch.float32)  # [n, t]
-            mask = (1.0 - kept[:, None, None, :]) * -10_000.0 if additive_mask else attention_mask
-            tokens = self.network(input_ids=input_ids, attention_mask=mask).last_hidden_state  # [n, t, dim]
-            if pooling == "cls":
-                pooled = tokens[:, 0]  # [n, dim]
-            elif pooling == "max":
-                pooled = (tokens - (1.0 - kept.unsqueeze(-1)) * 10_000.0).amax(1)  # [n, dim]
-            else:
-                pooled = (tokens * kept.unsqueeze(-1)).sum(1) / kept.sum(1, keepdim=True)  # [n, dim]
-            scaled: torch.Tensor = pooled * torch.rsqrt((pooled * pooled).sum(1, keepdim=True) + 1e-12)
-            return scaled
-
-    return SentenceNetwork().eval()
 
 
 def _to_onnx(network: Any, file: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aisle.errors import AisleError, InvalidRequest
 from aisle.ports import ApiKey, ContentStore, KeyStore, StateStore, VectorStore
 from aisle.testing.samples import ODD_TEXT
-from aisle.types import Page, Promotion, Review
+from aisle.types import Judgement, Page, Promotion, Review
 
 
 class ContentStoreContract:
@@ -52,6 +52,18 @@ class ContentStoreContract:
         assert store.upsert_pages([page, page]) == (1, 0, 0)
         assert store.upsert_pages([page]) == (0, 0, 1)
         assert store.pages() == [page]
+
+    def test_judgements_are_of_a_query_and_an_item(self, store: ContentStore) -> None:
+        red = Judgement("red shoe", "A", 3.0)
+        assert store.upsert_judgements([red, Judgement("red shoe", "B", 1.0), Judgement("boot", "A", 0.0)]) == (3, 0, 0)
+        assert store.upsert_judgements([replace(red, grade=2.0)]) == (0, 1, 0)
+        assert store.judgements() == [
+            Judgement("boot", "A", 0.0),
+            Judgement("red shoe", "A", 2.0),
+            Judgement("red shoe", "B", 1.0),
+        ]
+        with pytest.raises(InvalidRequest):
+            store.upsert_judgements([Judgement("half a pair \ud800", "A", 1.0)])
 
     def test_refuses_text_that_is_not_unicode(self, store: ContentStore) -> None:
         with pytest.raises(InvalidRequest):

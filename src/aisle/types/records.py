@@ -26,7 +26,7 @@ class Reject:
 class ImportSummary:
     """What an import did. `n_removed` counts items absent from a full feed."""
 
-    kind: Literal["products", "events", "reviews", "promotions", "pages"]
+    kind: Literal["products", "events", "reviews", "promotions", "pages", "judgements"]
     n_read: int = 0
     n_added: int = 0
     n_changed: int = 0

@@ -20,6 +20,7 @@ from aisle.retrieve.suggest import Typed
 from aisle.slate import group_title
 from aisle.types import (
     Ack,
+    Answer,
     Event,
     Hit,
     ItemPage,
@@ -34,6 +35,7 @@ from aisle.types import (
     Suggestion,
     Understood,
 )
+from aisle.understand.draft import name_of
 
 TITLES: Mapping[str, Mapping[str, str]] = {
     "home": {"en": "Picked for you", "zh": "为您推荐"},
@@ -74,6 +76,10 @@ def search_answer(slate: Slate, language: str) -> dict[str, Any]:
         "query": query.text if query else "",
         "understood": [_understood(part) for part in query.understood] if query else [],
         "corrected": query.corrected if query else "",
+        "intent": {"kind": query.intent, "confidence": query.intent_confidence} if query else None,
+        "sort": query.sort if query else "",
+        "given_up": [_understood(part) for part in query.given_up] if query else [],
+        "answers": [_answer(one) for one in slate.answers],
         "n_hits": slate.n_hits,
         "page": slate.page,
         "n_pages": math.ceil(slate.n_hits / slate.hits_per_page),
@@ -279,8 +285,21 @@ def _understood(part: Understood) -> dict[str, Any]:
         "values": list(clause.values),
         "low": clause.low,
         "high": clause.high,
+        "exclude": clause.exclude,
         "hard": part.hard,
+        "ignore": name_of(part),
         "confidence": part.confidence,
+    }
+
+
+def _answer(one: Answer) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "target": one.target,
+        "title": one.title,
+        "text": one.text,
+        "coupon_code": one.coupon_code,
+        "ends_ms": one.ends_ms,
     }
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from aisle.adapters.onnx.sessions import session_options
 from aisle.errors import ModelDamaged, ModelError
-from aisle.represent.card import MODEL_FILE, TOKENIZER_FILE, EncoderCard
+from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard
 from aisle.types import Vectors
 
 _CHARS_A_TOKEN = 32
@@ -22,10 +22,10 @@ _TOKENISED_AT_ONCE = 4096
 
 
 class OnnxTextEncoder:
-    """Texts to unit vectors with a model that `represent.ensure_encoder` exported.
+    """Texts to unit vectors with a model that `represent.ensure_encoder` exported or `learn.bi_encoder` tuned.
 
-    `threads` 0 means one a core; `batch_tokens` bounds the padded tokens of one
-    batch. Safe to share between threads.
+    `card` names the card's file in the folder. `threads` 0 means one a core;
+    `batch_tokens` bounds the padded tokens of one batch. Safe to share between threads.
 
     Raises ModelDamaged when a file is missing, truncated or altered.
     """
@@ -34,18 +34,19 @@ class OnnxTextEncoder:
         self,
         folder: Path,
         *,
+        card: str = CARD,
         languages: Sequence[str] = ("en",),
         max_tokens: int = 128,
         batch_tokens: int = 4096,
         threads: int = 0,
     ) -> None:
-        card = EncoderCard.verify(folder)
+        about = EncoderCard.verify(folder, card)
         self._languages = frozenset(languages)
-        self._max_tokens = min(max_tokens, card.max_tokens)
+        self._max_tokens = min(max_tokens, about.max_tokens)
         self._max_chars = self._max_tokens * _CHARS_A_TOKEN
         self._batch_tokens = max(batch_tokens, self._max_tokens)
-        self._name = f"{card.name}-{card.source_hash[:12]}-{self._max_tokens}"
-        self._dim = card.dim
+        self._name = f"{about.name}-{about.source_hash[:12]}-{self._max_tokens}"
+        self._dim = about.dim
         try:
             # Truncation and padding are the tokenizer's state, so each encoder has a tokenizer of its own.
             self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER_FILE))
@@ -70,6 +71,9 @@ class OnnxTextEncoder:
 
     def covers(self, language: str) -> bool:
         return language in self._languages
+
+    def knows(self, word: str) -> bool:
+        return len(self._tokenizer.encode(self._clean(word), add_special_tokens=False).ids) == 1
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32[n, dim], rows of length 1. Raises ModelError when the runtime fails."""

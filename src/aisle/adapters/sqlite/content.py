@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from aisle.adapters.sqlite import codec, schema
 from aisle.adapters.sqlite.database import Database
 from aisle.adapters.sqlite.writer import driver_of
 from aisle.errors import InvalidRequest
-from aisle.types import Page, Promotion, Review
+from aisle.types import Judgement, Page, Promotion, Review
 
 _CHUNK = 2_000
 _VERSION = "SELECT value FROM counters WHERE name = 'content'"
@@ -27,6 +28,7 @@ _PROMOTIONS = (
     "SELECT promotion_id, starts_ms, ends_ms, data FROM promotions "
     "WHERE starts_ms <= ?1 AND (ends_ms = 0 OR ends_ms > ?1) ORDER BY starts_ms, promotion_id"
 )
+_JUDGEMENTS = "SELECT query, item_id, grade FROM judgements ORDER BY query, item_id"
 
 Counts = tuple[int, int, int]
 
@@ -74,6 +76,25 @@ class SqliteContentStore:
         return self._upsert(
             schema.pages, ({"page_id": p.page_id, "data": _encoded(codec.page_bytes, p)} for p in pages)
         )
+
+    def upsert_judgements(self, judgements: Iterable[Judgement]) -> Counts:
+        """Store by query and item; returns (added, changed, unchanged)."""
+        return self._upsert(
+            schema.judgements,
+            (
+                {
+                    "judgement_id": _encoded(_judgement_id, j),
+                    "query": j.query,
+                    "item_id": j.item_id,
+                    "grade": float(j.grade),
+                }
+                for j in judgements
+            ),
+        )
+
+    def judgements(self) -> list[Judgement]:
+        """Every one, by query and item."""
+        return [Judgement(*row) for row in self._database.rows(_JUDGEMENTS)]
 
     def reviews(self, item_ids: Sequence[str], limit: int) -> list[Review]:
         """Reviews of any of the items, newest first."""
@@ -133,9 +154,13 @@ def _put(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> Co
     return len(differing) - n_changed, n_changed, len(latest) - len(differing)
 
 
-def _encoded(encode: Any, value: Any) -> bytes:
+def _judgement_id(judgement: Judgement) -> str:
+    named = f"{judgement.query}\x1f{judgement.item_id}"
+    return blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+def _encoded(encode: Any, value: Any) -> Any:
     try:
-        data: bytes = encode(value)
-    except TypeError as error:
+        return encode(value)
+    except (TypeError, UnicodeEncodeError) as error:
         raise InvalidRequest(f"{type(value).__name__.lower()} cannot be stored: {error}") from error
-    return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest migration. Raise it with every file added to `migrations/versions`."""
 
 metadata = MetaData(
@@ -123,6 +123,15 @@ pages = Table(
     metadata,
     Column("page_id", Text, primary_key=True),
     Column("data", LargeBinary, nullable=False),
+)
+
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("judgement_id", Text, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("grade", Float, nullable=False),
 )
 
 encoders = Table(

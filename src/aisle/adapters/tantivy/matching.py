@@ -29,6 +29,10 @@ from aisle.types import Query, Term
 TIE = 0.3
 """Share of a word's weaker fields that is added to its best one (disjunction max)."""
 
+NAMED = ("title", "kind", "traits", "details")
+"""Where a word must not stand when it is not wanted; a description may say what a product does without."""
+CHINESE_NAMED = ("zh_title",)
+
 HANDFUL = 8
 """With fewer hits than this, one more word may be missing."""
 
@@ -110,13 +114,26 @@ class Matcher:
                     slots.append(slot)
         return Matching(tuple(slots))
 
+    def unwanted(self, query: Query) -> list[tuple[Occur, tantivy.Query]]:
+        """What keeps out the products that are called by a word that is not wanted."""
+        parts: list[tuple[Occur, tantivy.Query]] = []
+        for word in query.unwanted:
+            tokens = self._tokens(word)
+            fields = CHINESE_NAMED if has_han(word) else NAMED
+            for field in fields if tokens else ():
+                found = [(Occur.Must, tantivy.Query.term_query(self._schema, field, t, "basic")) for t in tokens]
+                parts.append((Occur.MustNot, _boolean(found)))
+        if parts:
+            parts.append((Occur.Must, tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)))
+        return parts
+
     def document_frequency(self, word: str) -> int:
         """In how many documents all tokens of `word` occur, in whichever fields."""
         tokens = self._tokens(word)
         found = [q for t in tokens if (q := self._token(t, 1.0)) is not None]
         if not found or len(found) < len(tokens):
             return 0
-        return n_found(self._searcher.search(_boolean([(Occur.Must, q) for q, _ in found]), 1))
+        return n_matching(self._searcher, _boolean([(Occur.Must, q) for q, _ in found]))
 
     def _parts(self, term: Term) -> Sequence[Term]:
         """A Chinese run is several words, each of which may be missing on its own.
@@ -187,6 +204,11 @@ class Matcher:
 def n_found(result: Any) -> int:
     """How many documents matched; tantivy's type stub lacks the attribute."""
     return int(result.count)
+
+
+def n_matching(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    """How many documents match: counting scores nothing, which a search for the best does even for one."""
+    return int(searcher.aggregate(query, {"n": {"value_count": {"field": "ord"}}})["n"]["value"])
 
 
 def _boolean(parts: Sequence[tuple[Occur, tantivy.Query]]) -> tantivy.Query:

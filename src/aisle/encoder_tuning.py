@@ -1,0 +1,53 @@
+"""What training does with a tuned encoder: write it as ONNX, and let it serve in place of the settings' own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE
+from aisle.learn.fitted import Fitted
+from aisle.ports import ModelStore
+from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
+from aisle.represent.export import export_encoder
+from aisle.types import NOTHING, ModelVersion
+
+_WEIGHTS: Final = "model.safetensors"
+
+
+def export_tuned(tuned: Path, out: Path) -> None:
+    """As `learn.bi_encoder.Export`. Raises ModelError when the export disagrees with the tuned network."""
+    weights = sha256_of(tuned / _WEIGHTS)
+    export_encoder(tuned, out, name="tuned", model=BI_ENCODER, source_hash=weights, card_file=CARD_FILE)
+
+
+def as_it_was(folder: Path) -> Fitted:
+    """The settings' encoder as a version of `bi_encoder`, so that there is one to go back to.
+
+    `folder` holds model.onnx, tokenizer.json and the card, as `represent.ensure_encoder` left them.
+    """
+    card = EncoderCard.verify(folder)
+    files = {MODEL_FILE: folder / MODEL_FILE, TOKENIZER_FILE: folder / TOKENIZER_FILE, CARD_FILE: folder / CARD}
+    return Fitted(BI_ENCODER, {"probe": np.zeros((0, card.dim), np.float32)}, files, {"base": card.model, "steps": 0})
+
+
+def promote_tuned(
+    store: ModelStore, fitted: Fitted, base: Path, metrics: Mapping[str, float] = NOTHING, note: str = ""
+) -> ModelVersion:
+    """Write a tuned version and let it serve; the settings' encoder, in the folder `base`, is the one before the first.
+
+    Raises StorageError; what serves is untouched then.
+    """
+    if not store.promoted(BI_ENCODER):
+        first = as_it_was(base)
+        version = store.create(BI_ENCODER, first.arrays, files=first.files, params=first.params, note="as it came")
+        store.promote(BI_ENCODER, version.version)
+    made = store.create(
+        BI_ENCODER, fitted.arrays, files=fitted.files, params=fitted.params, metrics={**fitted.metrics, **metrics},
+        note=note,
+    )  # fmt: skip
+    store.promote(BI_ENCODER, made.version)
+    return made

@@ -1,0 +1,291 @@
+"""What tuning a text encoder and a cross-encoder have in common: cases, tokens, steps that survive a kill."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from aisle.errors import TrainingFailed
+from aisle.learn.judgements import Judgements
+from aisle.types import Ords, Scores
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("aisle.learn")
+
+SAVE_EVERY_S: Final = 60.0
+HELD_OTHERS: Final = 10
+"""Unjudged candidates among which a held-out query's judged products are put in order."""
+_TIMED: Final = 6
+"""Steps after which it is known how many the time is enough for; the first one, which warms up, does not count."""
+_DISCOUNT: Final = 1.0 / np.log2(np.arange(2, 12))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A query, its judged products `ords` int32[n] with `gain` and `weight` float32[n], and unjudged ones.
+
+    `others` int32[m] are what retrieval finds for it now and nobody judged, best first.
+    """
+
+    text: str
+    ords: Ords
+    gain: Scores
+    weight: Scores
+    others: Ords
+
+    def to_rank(self, n_others: int) -> tuple[Ords, Scores]:
+        """Its judged products and the first `n_others` of the others, with their gains (0 for the others)."""
+        ords = np.concatenate([self.ords, self.others[:n_others]])
+        return ords, np.concatenate([self.gain, np.zeros(len(ords) - len(self.ords), np.float32)])
+
+
+def cases_of(judgements: Judgements, candidates: Sequence[Ords], among: NDArray[np.bool_] | None = None) -> list[Case]:
+    """A case for each query with a relevant product; `candidates[q]` are what retrieval finds for query q.
+
+    `among` bool[queries] marks those that may be learned from (None: all).
+    """
+    order = np.argsort(judgements.query, kind="stable")
+    bounds = np.searchsorted(judgements.query[order], np.arange(len(judgements.queries) + 1))
+    found = []
+    for number, text in enumerate(judgements.queries):
+        rows = order[bounds[number] : bounds[number + 1]]
+        if (among is not None and not among[number]) or not (judgements.gain[rows] > 0).any():
+            continue
+        ords = judgements.ords[rows]
+        others = candidates[number][~np.isin(candidates[number], ords)]
+        found.append(Case(text, ords, judgements.gain[rows], judgements.weight[rows], others))
+    return found
+
+
+def split(cases: Sequence[Case], held: int, rng: np.random.Generator) -> tuple[list[Case], list[Case]]:
+    """Cases to learn from, and `held` of them (a tenth at most) to stop by, drawn at random."""
+    order = rng.permutation(len(cases))
+    n = min(held, len(cases) // 10)
+    return [cases[row] for row in np.sort(order[n:])], [cases[row] for row in np.sort(order[:n])]
+
+
+def ndcg(scores: Scores, gain: Scores) -> float:
+    """nDCG@10 of products with those scores and gains, float32[n]; 0 when none has a gain."""
+    best = np.sort(gain)[::-1][:10]
+    ideal = float(best @ _DISCOUNT[: len(best)])
+    got = gain[np.argsort(-scores, kind="stable")[:10]]
+    return float(got @ _DISCOUNT[: len(got)]) / ideal if ideal > 0 else 0.0
+
+
+def rows_of(seed: int, step: int, n: int, of: int) -> list[int]:
+    """The rows of a step: each epoch goes through all of them in an order of its own."""
+    found: list[int] = []
+    at = step * n
+    while len(found) < min(n, of):
+        epoch, place = divmod(at + len(found), of)
+        order = np.random.default_rng([seed, 7, epoch]).permutation(of)
+        found += order[place : place + n - len(found)].tolist()
+    return found
+
+
+class Tokens:
+    """Texts as token ids, each read once; `special` puts the model's own first and last tokens around them.
+
+    `tokenizer` is the file of the `tokenizers` library; only the first `most` tokens are kept.
+    """
+
+    def __init__(self, tokenizer: Path, most: int, *, special: bool = True) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(most)
+        self._special = special
+        self._known: dict[str, NDArray[np.int64]] = {}
+
+    def of(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            clean = [text.encode("utf-8", "replace").decode("utf-8") for text in new]
+            read = self._tokenizer.encode_batch_fast(clean, add_special_tokens=self._special)
+            self._known.update((text, np.array(one.ids, np.int64)) for text, one in zip(new, read, strict=True))
+        return [self._known[text] for text in texts]
+
+
+def run_bucketed(
+    network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], tokens: Sequence[NDArray[np.int64]], at_once: int
+) -> torch.Tensor:
+    """What the network gives for each row of ids, in their order; rows of like length share a batch."""
+    import torch
+
+    order = np.argsort([len(ids) for ids in tokens], kind="stable")
+    parts = []
+    for begin in range(0, len(order), at_once):
+        rows = order[begin : begin + at_once]
+        width = max(1, len(tokens[rows[-1]]))
+        ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
+        for line, row in enumerate(rows.tolist()):
+            ids[line, : len(tokens[row])] = tokens[row]
+            mask[line, : len(tokens[row])] = 1
+        parts.append(network(torch.from_numpy(ids), torch.from_numpy(mask)))
+    back = torch.from_numpy(np.argsort(order, kind="stable"))
+    return torch.cat(parts)[back]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a training goes: at most `n_steps`, looked at `looks` times on what is held out.
+
+    The learning rate rises over the first tenth and then falls to nothing.
+    `seconds` is the time it may take (0: no limit): steps that there is no time
+    for are left out from the start, so that the rate falls to nothing all the same.
+    """
+
+    n_steps: int
+    looks: int
+    learning_rate: float
+    seconds: float
+    seed: int
+    work: Path
+
+    def rate(self, step: int, of: int) -> float:
+        warm = max(1, of // 10)
+        return self.learning_rate * min((step + 1) / warm, (of - step) / max(1, of - warm))
+
+
+def train(
+    name: str,
+    network: torch.nn.Module,
+    course: Course,
+    loss_of: Callable[[np.random.Generator, int], torch.Tensor],
+    evaluate: Callable[[], float],
+    tell: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Train the network; it ends with the weights that did best on what is held out. Returns what happened.
+
+    `loss_of(rng, step)` gives the loss of a step; its random numbers depend on
+    the seed and the step only, so a training that was killed goes on from its
+    last checkpoint in `course.work` as it would have. Keys: `before`, `best`,
+    `best_step`, `steps`, `planned`, `spent` (seconds).
+
+    Raises TrainingFailed when the loss is no longer a number.
+    """
+    import torch
+
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=course.learning_rate, weight_decay=0.01, fused=True)
+    state = _load(network, optimizer, course.work)
+    if state is None:
+        begun = time.monotonic()
+        before = evaluate()
+        look_s = time.monotonic() - begun
+        state = {"step": 0, "planned": course.n_steps, "before": before, "best": before, "best_step": 0,
+                 "look_s": look_s, "spent": look_s}  # fmt: skip
+        _save(network, optimizer, state, course.work, best=True)
+    started = saved = time.monotonic()
+    already, first = state["spent"], state["step"]
+    timed = 0.0
+    while state["step"] < state["planned"]:
+        step = state["step"]
+        begun = time.monotonic()
+        for group in optimizer.param_groups:
+            group["lr"] = course.rate(step, state["planned"])
+        torch.manual_seed(course.seed * 100_003 + step)
+        loss = loss_of(np.random.default_rng([course.seed, step]), step)
+        if not math.isfinite(loss.item()):
+            raise TrainingFailed(f"model {name}: the loss is no longer a number; what serves is kept. Train again with "
+                                 "another train.seed; if it comes back, lower the learning rate")  # fmt: skip
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        state["step"] = step = step + 1
+        timed += time.monotonic() - begun if step - first > 1 else 0.0
+        state["spent"] = already + time.monotonic() - started
+        if course.seconds and step == _TIMED and first < _TIMED:
+            left = course.seconds - state["spent"] - course.looks * state["look_s"]
+            able = step + int(max(0.0, left) / max(1e-9, timed / max(1, step - first - 1)))
+            state["planned"] = max(step, min(course.n_steps, able))
+            if state["planned"] < course.n_steps:
+                log.info("%s: there is time for %d of %d steps", name, state["planned"], course.n_steps)
+        tell(step, state["planned"])
+        look = step == state["planned"] or step % max(1, math.ceil(state["planned"] / course.looks)) == 0
+        better = False
+        if (look and step > _TIMED) or step == state["planned"]:
+            found = evaluate()
+            log.debug("%s: step %d of %d: nDCG@10 %.4f (best %.4f)", name, step, state["planned"], found, state["best"])
+            better = found > state["best"]
+            if better:
+                state |= {"best": found, "best_step": step}
+            state["spent"] = already + time.monotonic() - started
+        if better or time.monotonic() - saved > SAVE_EVERY_S:
+            _save(network, optimizer, state, course.work, best=better)
+            saved = time.monotonic()
+        if course.seconds and state["spent"] > 1.25 * course.seconds and step < state["planned"]:
+            log.warning("%s: the time is up after %d of %d steps", name, step, state["planned"])
+            break
+    _take_best(network, course.work)
+    network.eval()
+    return state
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def _save(
+    network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any], work: Path, *, best: bool
+) -> None:
+    from safetensors.torch import save_file
+
+    work.mkdir(parents=True, exist_ok=True)
+    weights = {k: v.detach().clone().contiguous() for k, v in network.state_dict().items()}
+    if best:
+        _replace(work / "best.safetensors", lambda file: save_file(weights, file))
+    inner = {
+        f"optimizer.{key}.{name}": value
+        for key, of_one in optimizer.state_dict()["state"].items()
+        for name, value in of_one.items()
+    }
+    both = {f"model.{k}": v for k, v in weights.items()} | inner
+    told = orjson.dumps(dict(state)).decode()
+    _replace(work / "last.safetensors", lambda file: save_file(both, file, {"told": told}))
+
+
+def _load(network: torch.nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> dict[str, Any] | None:
+    """Go on from the last checkpoint, if it can be read and fits."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(work / "last.safetensors", "pt") as file:
+            told: dict[str, Any] = orjson.loads(file.metadata()["told"])
+            held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        if not (work / "best.safetensors").exists():
+            return None
+        network.load_state_dict({k.removeprefix("model."): v for k, v in held.items() if k.startswith("model.")})
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in held.items():
+            if key.startswith("optimizer."):
+                _, number, name = key.split(".")
+                state.setdefault(int(number), {})[name] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
+        return None
+    return told
+
+
+def _take_best(network: torch.nn.Module, work: Path) -> None:
+    from safetensors.torch import load_file
+
+    network.load_state_dict(load_file(work / "best.safetensors"))
+
+
+def _replace(place: Path, write: Callable[[Path], None]) -> None:
+    temporary = place.with_name(f".{place.name}")
+    write(temporary)
+    temporary.replace(place)
