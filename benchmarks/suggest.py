@@ -125,7 +125,7 @@ def shop_of(products: Path | list[Product]) -> Iterator[Shop]:
                 for at in range(0, len(products), 2000):
                     shop.upsert_products(products[at : at + 2000])
             shop.wait_indexed()
-            shop._parts.gather_suggestions()
+            shop._parts.vocabulary.gather_suggestions()
             yield shop
 
 
