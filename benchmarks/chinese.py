@@ -131,9 +131,10 @@ def chinese_shop(folder: Path, n_groups: int, seed: int = 7) -> Shop:
     world = World(WorldConfig(n_groups=n_groups, n_shoppers=10, language="zh", currency="CNY", seed=seed))
     shop.upsert_products(products(world))
     shop.wait_indexed()
-    shop._parts._words_due = 0.0
-    shop._parts._words_changed.set()
-    shop._parts._follow_words()
+    vocabulary = shop._parts.vocabulary
+    vocabulary._due = 0.0
+    vocabulary.changed()
+    vocabulary.follow()
     return shop
 
 

@@ -350,14 +350,16 @@ def demo(
     seconds: Annotated[float, typer.Option("--for", help="Stop after so many seconds; 0: never.")] = 0,
 ) -> None:
     """Build a simulated shop with a month of traffic, train it, and open its storefront."""
-    from aisle.demo.run import check_demo, run_demo
+    from aisle.demo.run import CURRENCIES, check_demo, run_demo
     from aisle.demo.world import WorldConfig
     from aisle.types import now_ms
 
+    if language not in CURRENCIES:
+        raise typer.BadParameter(f"the demo speaks {' and '.join(CURRENCIES)}", param_hint="--language")
     if check:
-        _print_json(check_demo(seed))
+        _print_json(check_demo(seed, language))
         return
-    currency = "USD" if language == "en" else "CNY"
+    currency = CURRENCIES[language]
     config = WorldConfig(n_groups=n_groups, seed=seed, language=language, currency=currency, days=days, end_ms=now_ms())
     with _Bars() as progress:
         ready = run_demo(folder, config, progress=progress)

@@ -8,6 +8,7 @@ from a handful of lexical hits for the words as they are likeliest to end.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aisle.errors import AisleError
@@ -52,20 +53,26 @@ class Keystrokes:
     def _by_words(self, text: str, top_k: int) -> list[Suggestion]:
         """Products by the index of words, as understood but without their meaning."""
         parts = self._parts
-        query = parts.understander.understand(text)
+        understood = parts.understander.understand(text)
+        # What filters need not score as well, and what only speaks for a product can wait for the search itself.
+        needed = tuple(term for term in understood.terms if term.required) or understood.terms
+        query = replace(understood, terms=needed, understood=tuple(u for u in understood.understood if u.hard))
         try:
             found = parts.indexes.lexical.search(query, filters=query.filters, top_k=top_k)
-            for milder in () if len(found.ords) else relax(query):
+            for milder in () if len(found.ords) else relax(understood):
                 found = parts.indexes.lexical.search(milder, filters=milder.filters, top_k=top_k)
                 if len(found.ords):
                     break
         except (AisleError, RuntimeError, OSError, MemoryError) as error:
             log.warning("no instant products: %s", error)
             return []
-        mark = highlighter(query)
+        mark = highlighter(understood)
         # As a search shows them: in the colour that was asked for.
         hits = parts.hits.hits(
-            found.ords, found.bm25, wanted=tuple(u.clause for u in query.understood), reasons=lambda _row, _group: ()
+            found.ords,
+            found.bm25,
+            wanted=tuple(u.clause for u in understood.understood),
+            reasons=lambda _row, _group: (),
         )
         return [
             Suggestion(
@@ -81,10 +88,10 @@ class Keystrokes:
         shopper = self._parts.shoppers.view(visitor_id, now_ms())
         if not len(shopper.session):
             return Mine(shopper.queries) if shopper.queries else NOBODY
-        return Mine(shopper.queries, _Liking(self._parts, shopper))
+        return Mine(shopper.queries, Liking(self._parts, shopper))
 
 
-class _Liking:
+class Liking:
     """How much a session is about an entry, in [0, 1]: by the categories and makers of what was looked at."""
 
     def __init__(self, parts: Parts, shopper: Shopper) -> None:

@@ -172,7 +172,7 @@ def write(world: World, number: int) -> tuple[str, str]:
     if zh:
         brand_name, noun, style_word, line_name = brand.zh, kind.zh, word[1], line[1]
         if is_book:
-            title = f"{title} {first.zh}{noun} {brand_name}"
+            title = f"{title} {first.zh}{noun} {brand.in_china}"
         else:
             whom = rng.choice(GENDERS_ZH[goods.gender[number]])
             traits = rng.choice((first.zh, f"{style_word}{first.zh}", f"{first.zh}{material.zh}"))

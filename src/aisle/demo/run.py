@@ -27,6 +27,9 @@ from aisle.wiring import create_shop
 
 Progress = Callable[[str, int, int], None]
 
+CURRENCIES = {"en": "USD", "zh": "CNY"}
+"""What the demo's catalogue is priced in, by its language."""
+
 _WORLD_FILE = "world.json"
 _FEED_FOLDER = "demo"
 
@@ -100,7 +103,7 @@ def run_demo(
 # ------------------------------------------------------------------ the check
 
 
-def check_demo(seed: int) -> dict[str, Any]:
+def check_demo(seed: int, language: str = "en") -> dict[str, Any]:
     """Build a small demo shop, serve it on a free port, and use it over HTTP as a shopper would.
 
     Raises AisleError when an answer is not what a shopper would need.
@@ -108,7 +111,15 @@ def check_demo(seed: int) -> dict[str, Any]:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="aisle-demo-") as temporary:
         folder = Path(temporary) / "shop"
-        config = WorldConfig(n_groups=150, n_shoppers=300, days=5, seed=seed, end_ms=now_ms())
+        config = WorldConfig(
+            n_groups=150,
+            n_shoppers=300,
+            days=5,
+            seed=seed,
+            language=language,
+            currency=CURRENCIES[language],
+            end_ms=now_ms(),
+        )
         made = run_demo(folder, config, train_minutes=0.5)
         with Shop.open(folder, create=False) as shop:
             key = shop.keys.storefront_key

@@ -316,8 +316,8 @@ class Suggester:
                         offer(shelf.words[row], Found(score - less, entry, as_meant, whole))
 
         read = self._pinyin.read(words, top_k)
-        # What reads well as pinyin is no misspelt Latin word.
-        look(words, last_whole, forgiving=not read or bool(read[0].begins))
+        # What reads well as pinyin is hardly a misspelt Latin word.
+        look(words, last_whole, forgiving=not read)
         for one in read:
             text = joined([*words[: one.begins], one.phrase])
             same = tuple(words_of(text))
@@ -330,6 +330,10 @@ class Suggester:
             # Chinese has a word a character: that many words must not count for more than what was typed.
             less = FROM_PINYIN + 0.9 * (len(phrase) - 1) + (1 - one.score) * 0.5
             look((*words[: one.begins], *phrase), True, less=less, forgiving=False)
+            if len(found) >= top_k:
+                break
+        if read and not found:
+            look(words, last_whole)
         ranked = sorted(found.values(), key=lambda f: (not f.whole, -f.score))
         # What lacks a word helps only where nothing has them all, and characters in common say nothing.
         some = not ranked or ranked[0].whole or any(not w.isascii() and has_han(w) for w in words)
@@ -386,9 +390,9 @@ def highlight(text: str, words: Iterable[str]) -> str:
     wanted = sorted(set(words), key=len, reverse=True)
     firsts = {w[0] for w in wanted}
     parts, end = [], 0
-    for match in WORD.finditer(text):
+    for match in WORD.finditer(simplified(text)):  # as long as the text itself
         first = match[0][0]
-        if first.isascii() and first.lower() not in firsts:
+        if (first.isascii() or "㐀" <= first <= "\ufaff") and first.lower() not in firsts:
             continue  # nearly all words
         folded = fold_word(match[0])
         word = next((w for w in wanted if folded.startswith(w)), None)
@@ -410,10 +414,15 @@ _RUDE: Final = frozenset(
 )
 
 
+_RUDE_CHINESE: Final = re.compile("傻[逼屄比]|操你|草泥马|[他你]妈的|强奸|妓女|鸡巴|婊子|贱人|去死|色情")
+
+
 def is_shareable(query: str) -> bool:
     """Whether a search may be suggested to others: no address, number of a person, or abuse in it."""
-    text = query.strip()
-    return 2 <= len(text) <= 60 and not _CONTACT.search(text) and not _RUDE.intersection(words_of(text))
+    text = simplified(query.strip())
+    if not 2 <= len(text) <= 60 or _CONTACT.search(text) or _RUDE_CHINESE.search(text):
+        return False
+    return not _RUDE.intersection(words_of(text))
 
 
 def category_entries(categories: Mapping[str, int]) -> list[Entry]:

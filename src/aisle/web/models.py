@@ -94,7 +94,9 @@ class SuggestParams(BaseModel):
     """What has been typed so far."""
 
     query: str = Field("", description="The beginning of a query, as typed.", examples=["yoga st"])
-    visitor_id: str = Field("", max_length=256, description="Who types.")
+    visitor_id: str = Field(
+        "", max_length=256, description="Who types. Own searches come back: an id must not be one that others guess."
+    )
     top_k: int = Field(8, ge=1, le=50, description="Most suggestions.")
     n_products: int = Field(
         0, ge=0, le=24, description="Most products beside the suggestions, with prices; 0: among them."

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from itertools import islice
+from random import Random
 
 import pytest
 
 from aisle.demo.catalogue import group_products, picture_keys, products, variant_ids
 from aisle.demo.kinds import KIND_INDEX, KINDS
-from aisle.demo.world import World, WorldConfig
+from aisle.demo.queries import write_query
+from aisle.demo.world import Need, World, WorldConfig
 
 
 def test_the_same_seed_gives_the_same_catalogue(world):
@@ -57,6 +59,32 @@ def test_a_chinese_catalogue_reads_chinese(world):
         assert ours.item_id == theirs.item_id
         for text in (ours.title, ours.description, ours.product_type, ours.color):
             assert any("\u4e00" <= letter <= "\u9fff" for letter in text)
+
+
+def test_a_chinese_shop_writes_and_prices_as_chinese_shops_do(world):
+    chinese = World(replace(world.config, language="zh", currency="CNY"))
+    assert list(products(World(chinese.config))) == list(products(chinese)), "the same seed, the same shop"
+    rows = {p.key: p for p in products(chinese)}.values()
+    assert len({p.title for p in rows}) > 0.97 * len(rows)
+    latin = [p for p in rows if p.brand.isascii()]
+    assert 0.2 < len(latin) / len(rows) < 0.8, "makers of gear write themselves in Latin letters, others do not"
+    assert all(p.brand in p.title for p in latin)
+    assert sum(any(word.isascii() and any(c.isdigit() for c in word) for word in p.title.split()) for p in rows) > 20
+    assert {p.price.currency for p in rows} == {"CNY"}
+    dollars = {p.key: p for p in products(world)}
+    ratios = sorted(float(p.price.amount / dollars[p.key].price.amount) for p in rows)
+    assert 6 < ratios[len(ratios) // 2] < 8
+
+
+def test_chinese_shoppers_write_in_many_ways(world):
+    chinese = World(replace(world.config, language="zh", currency="CNY"))
+    rng = Random(3)
+    hoodie = KIND_INDEX["hoodie"]
+    typed = {write_query(chinese, Need(hoodie, colour=10, max_price=300.0), 1, rng) for _ in range(60)}
+    assert any("卫衣" in text for text in typed)
+    assert any("连帽衫" in text for text in typed)
+    assert any(" " in text for text in typed)
+    assert all("红色" in text and "300" in text for text in typed if "红" in text)
 
 
 def test_a_large_catalogue_streams():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aisle.retrieve.pinyin import Pinyin
-from aisle.retrieve.suggest import Entry, Suggester, category_entries
+from aisle.retrieve.suggest import Entry, Suggester, category_entries, is_shareable
 
 TITLES = (
     "Strideon 步昂 RX75 女款透气针织跑步鞋", "素日男士缓震跑步鞋 枫系列", "薇琳 女士条纹连衣裙", "Nimbara 降噪头戴耳机",
@@ -83,6 +83,11 @@ def test_a_long_title_is_found_by_its_last_characters(suggester: Suggester) -> N
 def test_anything_may_be_typed(suggester: Suggester, typed: str) -> None:
     assert isinstance(suggester.complete(typed, 5, n_products=4).products, list)
     assert isinstance(suggester.completed(typed), str)
+
+
+def test_abuse_in_either_script_is_nobodys_suggestion() -> None:
+    assert is_shareable("红色连衣裙")
+    assert not any(is_shareable(text) for text in ("傻逼衣服", "他妈的鞋", "他媽的鞋", "电话13812345678"))
 
 
 def test_readings_of_a_character_come_from_the_phrases() -> None:

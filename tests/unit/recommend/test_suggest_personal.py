@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             for n, (title, kind, brand, price) in enumerate(GOODS)
         )
         opened.wait_indexed()
-        opened._parts.gather_suggestions()
+        opened._parts.vocabulary.gather_suggestions()
         yield opened
 
 
@@ -56,7 +56,7 @@ def test_own_searches_come_first_the_newest_before_the_older(shop: Shop) -> None
 
 def test_nobody_is_shown_what_another_searched_for(shop: Shop) -> None:
     searched(shop, "ann", "rain jacket for my wife")
-    shop._parts.gather_suggestions()
+    shop._parts.vocabulary.gather_suggestions()
     for typed in ("", "r", "rain", "rain jacket f", "wife"):
         for visitor in ("", "bob", "ANN", "ann "):
             assert all("wife" not in text for text, _ in said(shop, typed, visitor))
@@ -66,7 +66,7 @@ def test_nobody_is_shown_what_another_searched_for(shop: Shop) -> None:
 def test_what_several_searched_for_is_everybodys_and_own_only_to_who_did(shop: Shop) -> None:
     searched(shop, "ann", "rain jacket")
     searched(shop, "bob", "rain jacket")
-    shop._parts.gather_suggestions()
+    shop._parts.vocabulary.gather_suggestions()
     assert ("rain jacket", False) in said(shop, "rain", "cid")
     assert [s for s in said(shop, "rain", "ann") if s[0] == "rain jacket"] == [("rain jacket", True)]
     assert [s for s in said(shop, "", "ann") if s[0] == "rain jacket"] == [("rain jacket", True)]
@@ -82,7 +82,7 @@ def test_an_address_is_not_even_shown_to_who_typed_it(shop: Shop, private: str) 
 def test_an_erased_shoppers_searches_are_gone(shop: Shop) -> None:
     searched(shop, "ann", "rain jacket", "alder road")
     searched(shop, "bob", "rain jacket")
-    shop._parts.gather_suggestions()
+    shop._parts.vocabulary.gather_suggestions()
     assert ("rain jacket", False) in said(shop, "rain", "cid")
     shop.erase("ann")
     assert said(shop, "", "ann") == []
