@@ -208,6 +208,8 @@ class _Training:
         """Fit a network on some queries."""
         if self._parts.meaning.now is None:
             raise _NotTrained("the shop has no encoder to begin with")
+        if name == BI_ENCODER and self._parts.indexes.open_tuned is None:
+            raise _NotTrained("encoder.tuned is off")
         if len(self._folds) < LEAST_FOR_NETWORKS:
             raise _NotTrained(f"it takes {LEAST_FOR_NETWORKS} judged queries, and there are {len(self._folds)}")
 

@@ -192,7 +192,7 @@ def _indexes(
         tuned = _encoder(place, settings, TUNED_CARD)
         return tuned, _open_dense(indexes, settings, stores, vectors, tuned)
 
-    indexes.open_tuned = open_tuned
+    indexes.open_tuned = open_tuned if settings.encoder.tuned else None
     return indexes
 
 
