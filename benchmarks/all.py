@@ -31,6 +31,7 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
             [retrotech, data / "diginetica"],
             ["recommending.py", "--shop", str(shop), "--sessions", str(data / "diginetica" / "train.txt")],
         ),
+        "searching": ([retrotech], ["searching.py", "--data", str(data / "retrotech"), "--shop", str(shop)]),
         "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech)]),
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
         "categories": ([], ["categories.py"]),
@@ -69,6 +70,7 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         "cold_start": ([], ["cold_start.py"]),
         "multimodal": ([data / "luma"], ["multimodal.py", "--data", str(data / "luma")]),
         "home": ([], ["home.py"]),
+        "million": ([], ["million.py", "--work", str(work / "million")]),
         "soak": ([retrotech], ["soak.py", "--shop", str(shop), "--minutes", "30"]),
     }
 
