@@ -33,6 +33,7 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         ),
         "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech), "--chinese", "45000", "--personal"]),
         "chinese": ([], ["chinese.py"]),
+        "searching": ([retrotech], ["searching.py", "--data", str(data / "retrotech"), "--shop", str(shop)]),
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
         "categories": ([], ["categories.py"]),
         "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
@@ -70,6 +71,7 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         "cold_start": ([], ["cold_start.py"]),
         "multimodal": ([data / "luma"], ["multimodal.py", "--data", str(data / "luma")]),
         "home": ([], ["home.py"]),
+        "million": ([], ["million.py", "--work", str(work / "million")]),
         "soak": ([retrotech], ["soak.py", "--shop", str(shop), "--minutes", "30"]),
     }
 

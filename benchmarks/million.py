@@ -226,8 +226,8 @@ def memory_of(folder: Path, n_queries: int, seed: int) -> dict[str, float]:
 
 def ready(shop: Shop) -> None:
     """Until suggestions know the catalogue, which a large shop takes up after it answers already."""
-    n_products = int(shop._parts.columns.facts.alive.sum())
-    while len(shop._parts.suggester) < n_products // 2 or shop._parts.suggester.stale:
+    n_products, suggester = int(shop._parts.columns.facts.alive.sum()), shop._parts.suggestions.suggester
+    while len(suggester) < n_products // 2 or suggester.stale:
         time.sleep(0.1)
 
 

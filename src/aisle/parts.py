@@ -108,6 +108,7 @@ class Parts:
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
             ("words", self.vocabulary.follow),
+            ("ranking", self.ranking.catch_up),  # an answer without it would be remembered
         ]
         for name, follow in opening:
             try:

@@ -195,6 +195,8 @@ class Dense:
         return 2
 
     def search(self, vector: Vectors, top_k: int, allowed: Any = None, *, beam: int | None = None) -> Any:
+        if self.error is not None and top_k > 2:
+            raise self.error
         return np.array([0], np.int32), np.array([0.9], np.float32)
 
     def vectors(self, ords: Any) -> Vectors:
@@ -313,11 +315,13 @@ def test_whatever_an_encoder_raises_words_answer(
 
 def test_vectors_that_cannot_be_read_leave_the_words(encoder: Encoder) -> None:
     dense = Dense()
-    retriever = HybridRetriever(Lexical(), dense, encoder, SearchSettings())  # type: ignore[arg-type]
+    retriever = HybridRetriever(Lexical(), dense, encoder, SearchSettings(neighbours=2))  # type: ignore[arg-type]
     dense.error = RuntimeError("broken")
     answer = retriever.retrieve(SOFA)
     assert (answer.vector, answer.degraded, answer.cosine.any()) == (None, ("dense",), False)
+    assert not len(retriever.nearest(SOFA, 10)[0])
     dense.error = None
+    assert len(retriever.nearest(SOFA, 10)[0])
     assert retriever.retrieve(SOFA).cosine.all()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,17 @@ def test_the_last_click_is_in_the_next_answer(shop: Shop) -> None:
     assert [h.group_id for h in after] != [h.group_id for h in before]
     assert shop.erase("fresh")["events"] == 1
     assert [h.group_id for h in shop.recommend("home", visitor_id="fresh").hits] == [h.group_id for h in before]
+
+
+def test_a_shop_just_opened_answers_as_it_did_before(tmp_path: Path) -> None:
+    settings = Settings(encoder={"model": ""})
+    with Shop.open(tmp_path / "s", settings=settings) as opened:
+        opened.upsert_products([Product(f"W{n}", f"Wooden Lamp {n}") for n in range(30)])
+        opened.wait_indexed()
+        opened._parts.ranking.catch_up()
+        before = opened.search("lamp", record=False)
+    with Shop.open(tmp_path / "s", settings=settings) as opened:
+        after = opened.search("lamp", record=False)
+    assert before.degraded == after.degraded == ()
+    assert [h.item_id for h in after.hits] == [h.item_id for h in before.hits]
+    assert after.features["title_share"] == before.features["title_share"] == [1.0] * len(before.hits)

@@ -56,8 +56,9 @@ class TitleWords:
         self._tokens = tokens
         self._lock = threading.Lock()
         self._codes: dict[str, int] = {}
-        self._title = np.empty((0, TITLE_WORDS), np.int32)
-        self._names = np.empty((0, NAME_WORDS), np.int32)
+        # Never without a row: a product that came a moment ago is looked up here too.
+        self._title = np.full((1, TITLE_WORDS), NONE, np.int32)
+        self._names = np.full((1, NAME_WORDS), NONE, np.int32)
         self._frequency = np.empty(0, np.float32)
         self._is_number = np.empty(0, np.bool_)
         self._alive: set[int] = set()

@@ -82,7 +82,8 @@ def feature_columns(looks: Looks) -> dict[str, Scores]:
         columns[name] = looks.product.get(name, missing)
     for name in SHOPPER_FEATURES:
         columns[name] = looks.shopper.get(name, missing)
-    return {name: np.nan_to_num(columns[name], copy=False, nan=0.0).astype(np.float32, copy=False) for name in FEATURES}
+    together = np.stack([columns[name] for name in FEATURES]).astype(np.float32, copy=False)
+    return dict(zip(FEATURES, np.nan_to_num(together, copy=False, nan=0.0), strict=True))
 
 
 def matrix_of(columns: Mapping[str, Scores], names: tuple[str, ...]) -> np.ndarray:

@@ -111,9 +111,12 @@ class HybridRetriever:
     def nearest(self, query: Query, top_k: int) -> tuple[Ords, Scores]:
         """The products nearest in meaning and their cosines, however far; nothing when meaning cannot help."""
         vector, _, _ = self._meaning_of(query)
-        if vector is None or self._dense is None:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        return self._dense.search(vector, top_k)
+        if vector is not None and self._dense is not None:
+            try:
+                return self._dense.search(vector, top_k)
+            except Exception as error:
+                self._tell("dense", error)
+        return np.empty(0, np.int32), np.empty(0, np.float32)
 
     def _meaning_of(self, query: Query) -> tuple[Vectors | None, Ords | None, tuple[str, ...]]:
         """The query as float32[dim] and its neighbours; None when meaning cannot help; what failed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import tantivy
@@ -135,6 +136,11 @@ class Matcher:
             return 0
         return n_matching(self._searcher, _boolean([(Occur.Must, q) for q, _ in found]))
 
+    @cached_property
+    def _has_chinese(self) -> bool:
+        """Whether any product has Chinese in what names or describes it."""
+        return any(self._searcher.terms_with_prefix(field, "") for field in CHINESE_WEIGHTS)
+
     def _parts(self, term: Term) -> Sequence[Term]:
         """A Chinese run is several words, each of which may be missing on its own.
 
@@ -157,6 +163,8 @@ class Matcher:
         text = text[:MAX_FORM_CHARS]
         if not has_han(text):
             return STEMMED.analyze(text)
+        if not self._has_chinese:  # nor need a dictionary be loaded for it, which takes seconds
+            return STEMMED.analyze(HAN_RUN.sub(" ", text))
         return [*self._chinese.cut(text, finely=False), *STEMMED.analyze(HAN_RUN.sub(" ", text))]
 
     def _slot(self, term: Term, tokens: Sequence[str]) -> Slot | None:

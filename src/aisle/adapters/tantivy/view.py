@@ -79,7 +79,10 @@ class View:
         ords, scores = self._read(found) if by_relevance and found is not None else _NONE
         near = None
         # What the words found already need not join again.
-        joining = neighbours[~np.isin(neighbours, ords)] if neighbours is not None else ords[:0]
+        known = set(ords.tolist())
+        joining = np.array(
+            [o for o in neighbours.tolist() if o not in known] if neighbours is not None else (), np.int32
+        )
         if len(joining):
             near = self._term_set(joining)
 
@@ -105,18 +108,18 @@ class View:
             return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
         if near is None:
             return LexicalResult(ords, scores, n_hits, counts, bounds)
-        by_words = ords
         words = _words(query, matching, level, scored=False)
         if words is not None and found is not None and n_found(found) > len(ords):
             # More match than were read: some of the neighbours may be among them.
             both = tantivy.Query.boolean_query([(Occur.Must, near), (Occur.Must, words), *chosen])
             both = tantivy.Query.const_score_query(both, 0.0)  # or each of its words would be scored
-            by_words = np.append(ords, self._read(self.searcher.search(both, len(joining), count=False))[0])
+            known.update(self._read(self.searcher.search(both, len(joining), count=False))[0].tolist())
         more, their_scores = self._scored(near, len(joining), matching, chosen, boosts)
         ords, scores = np.append(ords, more), np.append(scores, their_scores)
         best_first = np.argsort(-scores, kind="stable")
         ords, scores = ords[best_first], scores[best_first]
-        return LexicalResult(ords, scores, n_hits, counts, bounds, np.isin(ords, by_words))
+        matched = np.fromiter((o in known for o in ords.tolist()), np.bool_, len(ords))
+        return LexicalResult(ords, scores, n_hits, counts, bounds, matched)
 
     # ---------------------------------------------------------------- the parts
 
