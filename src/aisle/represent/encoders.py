@@ -103,6 +103,11 @@ def _ensure(kind: _Kind, name: str, models_folder: Path, progress: Progress | No
     return target
 
 
+def source_of(settings: EncoderSettings) -> Path:
+    """The folder of the text encoder as it came, to be tuned. Raises EncoderMissing."""
+    return _locate(settings.model, _TEXT)
+
+
 def cache_folder() -> Path:
     """Where exported encoders are kept for all shops of this user: AISLE_CACHE_DIR or ~/.cache/aisle."""
     given = os.environ.get("AISLE_CACHE_DIR")
