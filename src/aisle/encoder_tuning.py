@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE
+from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE, TUNED
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore
 from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
@@ -21,7 +21,7 @@ _WEIGHTS: Final = "model.safetensors"
 def export_tuned(tuned: Path, out: Path) -> None:
     """As `learn.bi_encoder.Export`. Raises ModelError when the export disagrees with the tuned network."""
     weights = sha256_of(tuned / _WEIGHTS)
-    export_encoder(tuned, out, name="tuned", model=BI_ENCODER, source_hash=weights, card_file=CARD_FILE)
+    export_encoder(tuned, out, name=TUNED, model=BI_ENCODER, source_hash=weights, card_file=CARD_FILE)
 
 
 def as_it_was(folder: Path) -> Fitted:

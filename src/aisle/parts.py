@@ -213,9 +213,10 @@ class Parts:
         old.close()
 
     def _encoder_switched(self, names: set[str]) -> None:
-        """Let the encoder in use answer from now on; snapshots of encoders that are not among `names` go."""
+        """Let the encoder in use answer from now on; only encoders of these names may be needed again."""
         self._renew_retriever()
-        self.indexes.folder.keep_only("dense-", names)
+        if self.indexes.keep_encoders is not None:
+            self.indexes.keep_encoders(names)
 
     # --------------------------------------------------------- what is asked
 
@@ -298,7 +299,6 @@ class Parts:
 
     @property
     def encoder_name(self) -> str:
-        """Of the encoder that reads queries now; empty without one."""
         return self.meaning.now.encoder.name if self.meaning.now else ""
 
     def _owner(self) -> bool:

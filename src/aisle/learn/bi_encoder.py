@@ -32,6 +32,8 @@ log = logging.getLogger("aisle.learn")
 
 BI_ENCODER: Final = "bi_encoder"
 CARD_FILE: Final = "encoder.json"
+TUNED: Final = "tuned"
+"""What the names of tuned encoders begin with."""
 LEAST_QUERIES: Final = 50
 _CUT_QUERIES: Final = 40
 

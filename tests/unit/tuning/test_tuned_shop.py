@@ -67,3 +67,6 @@ def test_search_takes_up_what_is_promoted_goes_back_and_remembers(shop, settings
         opened._parts.stores.models.rollback(BI_ENCODER)
         until(lambda: opened._parts.encoder_name == base)
         assert opened.search("red sweater").model_versions["encoder"] == base
+        parts = opened._parts
+        assert parts.indexes.folder.current() is not None
+        assert {f.name for f in parts.indexes.folder.current().glob("dense-*")} == {f"dense-{base}", f"dense-{tuned}"}
