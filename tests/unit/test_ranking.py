@@ -157,9 +157,11 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         assert opened.wait_indexed(60)
         for maker in makers:
             for kind in kinds:
-                for p in rows:
-                    if kind in p.title and maker in p.title:
-                        judged.append(f"{maker} {kind},{p.item_id},{2 if f'{maker} {kind}' in p.title else 0}")
+                judged += [
+                    f"{maker} {kind},{p.item_id},{2 if f'{maker} {kind}' in p.title else 0}"
+                    for p in rows
+                    if kind in p.title and maker in p.title
+                ]
         (tmp_path / "judged.csv").write_text("\n".join(judged))
         summary = opened.import_judgements(tmp_path / "judged.csv")
         assert summary.n_rejected == 0

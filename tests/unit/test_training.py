@@ -14,6 +14,7 @@ from aisle.errors import InvalidRequest, ShopBusy, TrainingFailed
 from aisle.learn.fitted import Fitted
 from aisle.learn.workbench import Workbench
 from aisle.ports import Recommender, Shopper
+from aisle.search_training import SEARCH_MODELS
 from aisle.settings import Settings
 from aisle.shelf import SHELF, Model, Surroundings, Task
 from aisle.shop import Shop
@@ -226,7 +227,7 @@ def test_a_shop_with_hardly_any_events_promotes_nothing_and_says_why(tmp_path: P
         opened.upsert_products([Product(f"P{n}", f"Thing {n}") for n in range(5)])
         assert opened.wait_indexed(60)
         made = opened.train()
-        assert len(made) == len(SHELF)
+        assert len(made) == len(SHELF) + len(SEARCH_MODELS)
         assert not any(one.active for one in made)
         assert all(one.note.startswith("not ") for one in made)
         opened.record(Event("view_item", "v", (EventItem("P1"),)))

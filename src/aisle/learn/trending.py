@@ -113,6 +113,11 @@ class TrendingCounts:
             self._lock.release()
         return ords, scores
 
+    def now(self, now_ms: int) -> tuple[Ords, Scores]:
+        """As `top`, made anew."""
+        with self._lock:
+            return self._score(int(max(0, now_ms) / self._bucket_ms))
+
     def _score(self, now_bucket: int) -> tuple[Ords, Scores]:
         nothing = np.empty(0, np.int32), np.empty(0, np.float32)
         delta = np.fromiter(self._delta.keys(), np.int64, len(self._delta))

@@ -17,6 +17,7 @@ def blend(
     bonus: float = 0.0,
     affinity: Scores | None = None,
     affinity_weight: float = 0.0,
+    prior: Scores | None = None,
 ) -> Scores:
     """float32[n]: (1 - weight) * bm25 / max(bm25) + weight * cosine + bonus * matched + …; higher is better.
 
@@ -25,7 +26,8 @@ def blend(
     `matched` bool[n] are the products that the words alone found: what was only
     found by meaning has to be nearer by `bonus` to come before them.
 
-    `affinity` float32[n] is the cosine of the query with each product's category.
+    `affinity` float32[n] is the cosine of the query with each product's category;
+    `prior` float32[n] is what speaks for each product whatever is asked.
 
     Stretching both to [0, 1] (Fox and Shaw, 1994) or adding reciprocal ranks
     (Cormack et al., 2009) does worse on judged queries, for it makes the best of
@@ -39,4 +41,6 @@ def blend(
         scores = scores + bonus * matched
     if affinity is not None:
         scores = scores + affinity_weight * affinity
+    if prior is not None:
+        scores = scores + prior
     return scores.astype(np.float32, copy=False)
