@@ -143,7 +143,7 @@ def run(place: Path, given: argparse.Namespace) -> dict[str, object]:
     queries = read_queries(given.test_queries)
     qrels = read_qrels(given.test_qrels, given.irrelevant) if given.test_qrels else {}
     figures: dict[str, object] = {"benchmark": "search"}
-    with Shop.open(place, settings=settings) as shop:
+    with Shop.open(place, settings=settings) as shop:  # made anew, or as an earlier run left it
         if fresh:
             shop.import_products(given.products)
             shop.wait_indexed()

@@ -73,6 +73,20 @@ class EncoderInUse:
         return self._next.version if self._next is not None else ""
 
     @property
+    def behind(self) -> bool:
+        """Whether a version that was promoted does not serve yet, and may."""
+        promoted = self._store.promoted(BI_ENCODER)[:1]
+        serving = self.now.version if self.now is not None else ""
+        return bool(promoted) and promoted[0] != serving and promoted[0] not in self._broken
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many products the next encoder has read, and of how many."""
+        if self._next is None or self._base is None:
+            return 0, 0
+        return len(self._next.dense.dense), len(self._base.dense.dense)
+
+    @property
     def followers(self) -> list[DenseFollower]:
         """What keeps vectors at the newest change: of the settings' encoder and, after it, of the one that serves."""
         if self._base is None or self.now is None:

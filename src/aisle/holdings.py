@@ -19,6 +19,7 @@ from aisle.ports import (
     LexicalIndex,
     ModelStore,
     Ranker,
+    Reranker,
     SlateLog,
     StateStore,
     TextEncoder,
@@ -61,7 +62,7 @@ class Indexes:
     """The indexes and how to make them: `open_lexical` may be asked again after a switch.
 
     `new_dense` makes an empty index of vectors of that length, in memory;
-    `open_ranker` reads a file that was written by training;
+    `open_ranker` reads a file that was written by training, `open_reranker` a folder;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
     `keep_encoders` drops what encoders tuned before those of these names made.
     """
@@ -73,9 +74,10 @@ class Indexes:
     dense: DenseFollower | None
     encoder: TextEncoder | None
     open_ranker: Callable[[Path, Sequence[str]], Ranker]
+    open_reranker: Callable[[Path], Reranker]
     missing: str = ""
     version: Path | None = None
     photos: Photos | None = None
     new_dense: Callable[[int], DenseIndex] | None = None
     open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None
-    keep_encoders: Callable[[set[str]], None] | None = None
+    keep_encoders: Callable[[set[str]], None] = lambda names: None

@@ -69,12 +69,11 @@ class Parts:
         self._entries: dict[int, Entry] = {}
         self._words_changed = threading.Event()
         self._words_due = -_WORDS_PATIENCE_S
-        self._suggestions_at, self._suggestions_seq = -_SUGGESTIONS_EVERY_S, -1
+        self._suggestions_at, self._suggestions_seq, self._suggestions_took_s = -_SUGGESTIONS_EVERY_S, -1, 0.0
         self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
         self._whole_histories = False
-        self.replay = Replay(
-            stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
-        )
+        every = settings.storage.snapshot_events
+        self.replay = Replay(stores.events, stores.state, self._new_folds, snapshot_events=every)
         poll_s = settings.storage.poll_ms / 1000
         self._lexical_follower = LexicalFollower(
             stores.catalog,
@@ -215,8 +214,7 @@ class Parts:
     def _encoder_switched(self, names: set[str]) -> None:
         """Let the encoder in use answer from now on; only encoders of these names may be needed again."""
         self._renew_retriever()
-        if self.indexes.keep_encoders is not None:
-            self.indexes.keep_encoders(names)
+        self.indexes.keep_encoders(names)
 
     # --------------------------------------------------------- what is asked
 
@@ -333,9 +331,6 @@ class Parts:
         behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
         return self._n_importing > 0 or behind
 
-    def _facts(self) -> Any:
-        return self.columns.facts
-
     def ord_of(self, item_id: str) -> int:
         return self.columns.facts.ord_of.get(item_id, -1)
 
@@ -369,7 +364,7 @@ class Parts:
         """What sources look at besides their models, as the shop is now."""
         dense = self.indexes.dense
         return Surroundings(
-            facts=self._facts,
+            facts=lambda: self.columns.facts,
             popular=self.popular,
             settings=self.settings,
             dense=dense.dense if dense else None,
@@ -436,12 +431,17 @@ class Parts:
             )
             # A twentieth of one core at most, however often products change.
             self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        due = time.monotonic() - self._suggestions_at > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        if self.suggester.stale or due:
-            self._suggestions_at, self._suggestions_seq = time.monotonic(), self.replay.seq
+        since = time.monotonic() - self._suggestions_at
+        due = since > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
+        # While an import goes on they are out of date again as soon as they are made.
+        rested = since >= (20 if self._words_first() else 2) * self._suggestions_took_s
+        if (self.suggester.stale and rested) or due:
+            started = self._suggestions_at = time.monotonic()
+            self._suggestions_seq = self.replay.seq
             categories = dict(self.indexes.lexical.vocabulary("product_type"))
             entries = [*list(self._entries.values()), *category_entries(categories)]
             self.suggester.rebuild(entries, self.queries.popular())
+            self._suggestions_took_s = time.monotonic() - started
         return False
 
 

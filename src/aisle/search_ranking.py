@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 
 from aisle.errors import AisleError, ModelDamaged
 from aisle.index.title_words import TitleWords
+from aisle.learn.cross_encoder import CROSS_ENCODER
 from aisle.learn.ranking import MODEL_FILE, RANKING
 from aisle.learn.searched import query_key
-from aisle.ports import Ranker, Shopper
+from aisle.ports import Ranker, Reranker, Shopper
 from aisle.rank.blend import blend
 from aisle.rank.features import FEATURES, Looks, Named, feature_columns, matrix_of
 from aisle.rank.matching import AskedWords, asked_words
+from aisle.rank.together import TOGETHER, with_reading
 from aisle.represent.categories import CategoryVectors
+from aisle.represent.texts import text_of
 from aisle.retrieve.hybrid import Retrieved
 from aisle.types import Ords, Query, Scores, now_ms
 from aisle.understand.text import HAN, stem
@@ -97,6 +100,16 @@ class _Serving:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reading:
+    """What reads the best candidates together with the query, after the model `over` (empty: after the blend)."""
+
+    version: str
+    reranker: Reranker
+    weight: float
+    over: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Reputation:
     """Mean rating, shrunk towards the shop's `usual` one, and log of the number of reviews: float32[m] by ord."""
 
@@ -114,7 +127,8 @@ class SearchRanking:
         self._words = TitleWords(tokens)
         self._seq = 0
         self._serving: _Serving | None = None
-        self._refused = ""
+        self._reading: _Reading | None = None
+        self._refused = self._unread = ""
         none = np.empty(0, np.float32)
         self._reputation = _Reputation(none, none, 0.0, (-1, -1))
         self._popular, self._popular_due = none, 0.0
@@ -131,8 +145,9 @@ class SearchRanking:
     @property
     def versions(self) -> dict[str, str]:
         """The model that serves, for the slate log."""
-        serving = self._serving
-        return {RANKING: serving.version} if serving is not None else {}
+        serving, reading = self._serving, self._reading
+        found = {RANKING: serving.version} if serving is not None else {}
+        return found | ({CROSS_ENCODER: reading.version} if reading is not None else {})
 
     def follow(self) -> bool:
         """Take in what changed: words of titles, ratings, popularity, and which model serves."""
@@ -174,6 +189,7 @@ class SearchRanking:
             pass
 
     def _follow_model(self) -> None:
+        self._follow_reading()
         active = self._parts.stores.models.active(RANKING)
         version = active.version if active is not None else ""
         if active is None:
@@ -191,6 +207,23 @@ class SearchRanking:
             # What served before goes on; without one, words and meaning are blended as they were.
             self._refused = version
             log.error("model %s %s cannot serve: %s", RANKING, version, error)
+
+    def _follow_reading(self) -> None:
+        store = self._parts.stores.models
+        active = store.active(CROSS_ENCODER) if self._parts.settings.search.reading_ms > 0 else None
+        if active is None:
+            self._reading = None
+            return
+        version = active.version
+        if version == self._unread or (self._reading is not None and self._reading.version == version):
+            return
+        try:
+            store.arrays(CROSS_ENCODER, version)  # its files are compared with their checksums
+            reranker = self._parts.indexes.open_reranker(store.folder(CROSS_ENCODER, version))
+            self._reading = _Reading(version, reranker, float(active.params["weight"]), str(active.params["over"]))
+        except (ModelDamaged, KeyError, ValueError) as error:
+            self._unread = version
+            log.error("model %s %s cannot serve: %s", CROSS_ENCODER, version, error)
 
     def _reputed(self, version: tuple[int, int]) -> _Reputation:
         facts, ratings = self._parts.columns.facts, self._parts.stores.content.ratings()
@@ -224,6 +257,7 @@ class SearchRanking:
                 # What was not ranked follows, in the order it came in.
                 scores = blended - blended.max() + min(float(ranked.min()), 0.0) - 1.0
                 scores[rows] = ranked
+            scores = self._read_together(query, found, scores, RANKING if serving is not None else "")
         except (AisleError, RuntimeError, ValueError, IndexError) as error:
             log.warning("ordered by words and meaning only: %s", error)
             return Ordered(plain.scores, plain.features, ("ranking",))
@@ -231,6 +265,16 @@ class SearchRanking:
         for at, name in enumerate(FEATURES):
             full[at, rows] = columns[name]
         return Ordered(scores.astype(np.float32), dict(zip(FEATURES, full, strict=True)))
+
+    def _read_together(self, query: Query, found: Retrieved, scores: Scores, over: str) -> Scores:
+        reading, text = self._reading, query.semantic_text.strip()
+        if reading is None or reading.over != over or not text or not len(scores):
+            return scores
+        best = np.argsort(-scores, kind="stable")[:TOGETHER]
+        groups = self._parts.stores.catalog.groups(found.ords[best].tolist())
+        logits = np.full(len(scores), np.nan, np.float32)
+        logits[best] = reading.reranker.score(text, [text_of(g) if g is not None else "" for g in groups])
+        return with_reading(scores, logits, reading.weight)
 
     def columns(
         self,

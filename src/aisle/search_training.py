@@ -1,207 +1,399 @@
-"""Search learns from judgements and from what shoppers took: lists are gathered through the search itself.
+"""Search learns from judgements and from what shoppers took.
 
-A fifth of the queries is held out. What orders those better than words and
-meaning blended, by more than chance, is fitted again on all of them and serves.
+In turns: the encoder is tuned, and reads the catalogue anew if it finds more;
+a small network learns to read query and product together; trees learn to weigh
+all that is known of a candidate. Some queries, the same ones always, are kept
+to measure on: a model serves only if it is better there by more than chance.
+
+An encoder knows the queries that it learned from too well: trees that saw its
+cosines of those would trust it too much. So two more are tuned, each on half of
+the queries, and say for the other half what an encoder says of a new query
+(stacking, Wolpert 1992).
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.encoder_tuning import export_tuned, keep_the_first
 from aisle.errors import AisleError, StorageError
 from aisle.evaluate.ranked import Compared, ndcg_of
+from aisle.learn.bi_encoder import BI_ENCODER, fit_bi_encoder
+from aisle.learn.cross_encoder import CROSS_ENCODER, fit_cross_encoder
 from aisle.learn.fitted import Fitted, Progress
-from aisle.learn.judgements import Judgements, together
-from aisle.learn.ranking import LEAST_QUERIES, RANKING, Lists, fit_ranking
-from aisle.learn.searched import Searched, clicked_arrays
+from aisle.learn.ranking import LEAST_QUERIES, MODEL_FILE, RANKING, fit_ranking
+from aisle.learn.searched import clicked_arrays
 from aisle.learn.workbench import Workbench
-from aisle.rank.features import FEATURES, matrix_of
-from aisle.search_ranking import NOTHING_CLICKED, Clicked, clicked_of
-from aisle.types import LoggedEvent, ModelVersion, Scores, now_ms
+from aisle.rank.together import TOGETHER, with_reading
+from aisle.represent.encoders import ensure_encoder, source_of
+from aisle.represent.texts import text_of
+from aisle.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, texts_of
+from aisle.types import ModelVersion, Ords, Scores, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
 
 log = logging.getLogger("aisle.training")
 
-SEARCH_MODELS: Final = (RANKING,)
+SEARCH_MODELS: Final = (BI_ENCODER, RANKING, CROSS_ENCODER)
 """Models of search, in the order in which they are trained."""
 
 MOST_QUERIES: Final = 8000
-_FOLDS: Final = 5
-_OLDER: Final = 0.7
-"""Share of what shoppers took, the oldest, that tells of products; the rest is what is to be foretold."""
+LEAST_FOR_NETWORKS: Final = 400
+"""Judged queries that it takes for networks to learn from; fewer are worth more to the trees."""
 
-_UNSHOWN: Final = 0.1
-"""How much it counts that a product which was never shown for a search was not taken."""
+_HELD: Final = 3
+"""Of FOLDS parts, those that nothing which is measured learns from."""
 
-Events = Callable[[str], Iterator[LoggedEvent]]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What search is trained on.
-
-    `judged` are judgements that people made, and those read from the newer part
-    of the log; `clicked` and `popular` tell of the older part, `whole` of all.
-    `of_clicks` bool, one a query, tells which were read from the log.
-    """
-
-    judged: Judgements
-    of_clicks: NDArray[np.bool_]
-    clicked: Clicked
-    popular: Scores | None
-    whole: Judgements
-
-    @classmethod
-    def of(cls, parts: Parts, events: Events) -> Known:
-        made = Judgements.of(parts.stores.content.judgements(), parts.ord_of)
-        searched = Searched.read(events("searches"), parts.ord_of)
-        cut = int(len(searched) * _OLDER)
-        older, newer = searched.before(cut), searched.after(cut).judgements()
-        n_ords = len(parts.columns.facts.alive)
-        popular = np.log1p(np.bincount(older.ords, older.worth, n_ords)).astype(np.float32) if len(searched) else None
-        return cls(
-            together(made, newer),
-            np.arange(len(made.queries) + len(newer.queries)) >= len(made.queries),
-            clicked_of(clicked_arrays(older.judgements())) if cut else NOTHING_CLICKED,
-            popular,
-            searched.judgements(),
-        )
-
-    def sample(self, most: int) -> Known:
-        """At most so many queries: always the same ones."""
-        n = len(self.judged.queries)
-        if n <= most:
-            return self
-        drawn = self.judged.fold(1 << 30)
-        kept = drawn <= np.partition(drawn, most - 1)[most - 1]
-        return replace(self, judged=self.judged.take(kept), of_clicks=self.of_clicks[kept])
+_HALVES: Final = ("even", "odd")
+_CANDIDATES: Final = 60
+_SHARES: Final = {(BI_ENCODER, "all"): 0.4, (BI_ENCODER, "even"): 0.15, (BI_ENCODER, "odd"): 0.15,
+                  (CROSS_ENCODER, "all"): 0.3}  # fmt: skip
+"""Of the time that training search may take; the trees take a minute or two besides."""
+_SWITCH_S: Final = 3600.0
+"""Longest wait for the catalogue to be read by the tuned encoder."""
+_WEIGHTS: Final = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
+_ENCODED_AT_ONCE: Final = 1024
 
 
 def train_search(
-    parts: Parts, bench: Workbench, events: Events, progress: Progress, *, threads: int = 1
+    parts: Parts,
+    bench: Workbench,
+    events: Events,
+    progress: Progress,
+    *,
+    only: Sequence[str] = SEARCH_MODELS,
+    seconds: float = 600.0,
+    threads: int = 1,
 ) -> list[ModelVersion]:
     """Train the models of search; one version each, active if it serves. Raises StorageError."""
-    try:
-        return [_Training(parts, bench, events, progress, threads).run()]
-    except StorageError:
-        raise
-    except Exception as error:
-        # The other models go on, and what served before goes on serving.
-        expected = isinstance(error, AisleError)
-        log.error("training %s: %s", RANKING, error, exc_info=None if expected else error)
-        told = str(error) if expected else f"{type(error).__name__}: {error}"
-        return [ModelVersion(RANKING, "", now_ms(), note=f"failed: {told}")]
+    training = _Training(parts, bench, events, progress, only, seconds, threads)
+    return [training.version(name) for name in SEARCH_MODELS if name in only]
+
+
+class _NotTrained(Exception):
+    """Why a model was not trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted model, what was measured of it, and whether it is to serve (`note`: why not)."""
+
+    fitted: Fitted
+    metrics: dict[str, float]
+    good: bool
+    note: str
 
 
 class _Training:
-    def __init__(self, parts: Parts, bench: Workbench, events: Events, progress: Progress, threads: int) -> None:
-        self._parts, self._bench, self._progress, self._threads = parts, bench, progress, threads
-        self._events = events
+    def __init__(
+        self,
+        parts: Parts,
+        bench: Workbench,
+        events: Events,
+        progress: Progress,
+        only: Sequence[str],
+        seconds: float,
+        threads: int,
+    ) -> None:
+        self._parts, self._bench, self._progress = parts, bench, progress
+        self._events, self._only, self._seconds, self._threads = events, only, seconds, threads
         self._seed = parts.settings.train.seed
+        self._promoted: dict[str, bool] = {}
+        self._ordered: Scores | None = None
 
-    def run(self) -> ModelVersion:
+    def version(self, name: str) -> ModelVersion:
+        """Train one model, or find the version that a training which was stopped had made."""
         store = self._parts.stores.models
-        made = self._bench.versions().get(RANKING)
-        if made is not None:  # before the training was stopped
-            return next(one for one in store.versions(RANKING) if one.version == made)
-        began = time.monotonic()
+        made = self._bench.versions().get(name)
+        if made is not None:
+            version = next(one for one in store.versions(name) if one.version == made)
+            self._promoted[name] = version.active
+            return version
+        try:
+            began = time.monotonic()
+            made_now = self._train(name)
+            fitted, took = made_now.fitted, {"training_seconds": time.monotonic() - began}
+            version = store.create(
+                name, fitted.arrays, files=fitted.files, params=fitted.params,
+                metrics={**fitted.metrics, **made_now.metrics, **took}, note=made_now.note,
+            )  # fmt: skip
+            if made_now.good:
+                if name == BI_ENCODER:  # so that there is one to go back to
+                    keep_the_first(store, ensure_encoder(self._parts.settings.encoder, self._parts.path / "models"))
+                store.promote(name, version.version)
+                self._parts.nudge()
+            self._promoted[name] = made_now.good
+            self._bench.made(name, version.version)
+            return replace(version, active=made_now.good)
+        except _NotTrained as why:
+            return ModelVersion(name, "", now_ms(), note=f"not trained: {why}")
+        except StorageError:
+            raise
+        except Exception as error:
+            # The other models go on, and what served before goes on serving.
+            expected = isinstance(error, AisleError)
+            log.error("training %s: %s", name, error, exc_info=None if expected else error)
+            told = str(error) if expected else f"{type(error).__name__}: {error}"
+            return ModelVersion(name, "", now_ms(), note=f"failed: {told}")
+
+    def _train(self, name: str) -> Trained:
+        of: dict[str, Callable[[], Trained]] = {
+            BI_ENCODER: self._bi_encoder, CROSS_ENCODER: self._cross_encoder, RANKING: self._ranking,
+        }  # fmt: skip
+        return of[name]()
+
+    # ------------------------------------------------------------ what is known
+
+    @cached_property
+    def _known(self) -> Known:
         self._parts.ranking.catch_up()
-        known = Known.of(self._parts, self._events).sample(MOST_QUERIES)
-        if len(known.judged.queries) < LEAST_QUERIES:
-            return ModelVersion(RANKING, "", now_ms(), note="not trained: too few searches and judgements")
-        lists, ideal = self._gathered(known)
-        held = lists.fold % _FOLDS == 0
-        fitted = self._fit(lists.take(~held), "past")
+        return Known.of(self._parts, self._events).sample(MOST_QUERIES)
+
+    @cached_property
+    def _folds(self) -> NDArray[np.int32]:
+        return self._known.judged.fold(FOLDS)
+
+    @property
+    def _held(self) -> NDArray[np.bool_]:
+        return self._folds >= FOLDS - _HELD
+
+    @cached_property
+    def _before(self) -> Gathered:
+        """The candidates of every query, before anything is tuned."""
+        return gather(self._parts, self._known, np.ones(len(self._folds), bool), self._told_of(BI_ENCODER))
+
+    @cached_property
+    def _now(self) -> Gathered:
+        """The candidates of every query as search finds them now, with cosines of encoders that never saw the query."""
+        tuned = self._tuned_halves()
+        if tuned is None:
+            return self._before
+        self._wait_for_meaning()
+        everything = np.ones(len(self._folds), bool)
+        return gather(
+            self._parts, self._known, everything, self._told_of(RANKING), partial(self._unseen_cosines, tuned)
+        )
+
+    def _told_of(self, name: str) -> Tell:
+        return lambda done, of: self._progress(f"{name}: searching", done, of)
+
+    def _wait_for_meaning(self) -> None:
+        """Until the tuned encoder that was promoted has read the catalogue."""
+        parts, deadline = self._parts, time.monotonic() + _SWITCH_S
+        while parts.meaning.behind and time.monotonic() < deadline:
+            self._progress(f"{BI_ENCODER}: reading the catalogue", *parts.meaning.progress)
+            time.sleep(0.2)
+        parts.ranking.catch_up()
+
+    def _fit(self, name: str, stage: str, fit: Callable[[Path], Fitted | None]) -> Fitted:
+        fitted = self._bench.kept(name, stage)
         if fitted is None:
-            return ModelVersion(RANKING, "", now_ms(), note="not trained: too few lists tell good from bad")
-        metrics, good = self._measured(fitted, lists.take(held), ideal[held])
-        if good:
-            fitted = self._fit(lists, "all") or fitted
-        note = "" if good else "not promoted: it orders held-out searches no better than words and meaning blended"
-        version = store.create(
-            RANKING,
-            clicked_arrays(known.whole),
-            files=fitted.files,
-            params={**fitted.params},
-            metrics={**fitted.metrics, **metrics, "training_seconds": time.monotonic() - began},
-            note=note,
-        )
-        if good:
-            store.promote(RANKING, version.version)
-        self._bench.made(RANKING, version.version)
-        return replace(version, active=good, note=note)
+            found = fit(self._bench.folder(name, stage))
+            if found is None:
+                raise _NotTrained("there are too few searches and judgements")
+            fitted = self._bench.keep(found, name, stage)
+        return fitted
 
-    def _fit(self, lists: Lists, stage: str) -> Fitted | None:
-        kept = self._bench.kept(RANKING, stage)
-        if kept is not None:
-            return kept
-        fitted = fit_ranking(
-            lists,
-            work=self._bench.folder(RANKING, stage),
-            threads=self._threads,
-            seed=self._seed,
-            progress=lambda told, done, total: self._progress(f"{RANKING}: {told}", done, total),
-        )
-        return None if fitted is None else self._bench.keep(fitted, RANKING, stage)
+    def _network(
+        self, name: str, stage: str, among: NDArray[np.bool_], fit: Callable[..., Fitted | None], **more: Any
+    ) -> Fitted:
+        """Fit a network on some queries."""
+        if self._parts.meaning.now is None:
+            raise _NotTrained("the shop has no encoder to begin with")
+        if len(self._folds) < LEAST_FOR_NETWORKS:
+            raise _NotTrained(f"it takes {LEAST_FOR_NETWORKS} judged queries, and there are {len(self._folds)}")
 
-    def _gathered(self, known: Known) -> tuple[Lists, Scores]:
-        """The candidates of each query as search finds them today, and the best nDCG's sum, float64[q], of each."""
-        parts, judged = self._parts, known.judged
+        def fitting(work: Path) -> Fitted | None:
+            judged, found = self._known.judged, self._before
+            candidates: list[Ords] = [np.empty(0, np.int32)] * len(judged.queries)
+            for number, rows in zip(found.query.tolist(), found.each(), strict=True):
+                candidates[number] = found.ords[rows][:_CANDIDATES]
+            needed = np.concatenate([judged.ords, *candidates])
+            told = name if stage == "all" else f"{name}, {stage} half"
+            return fit(
+                judged, texts_of(self._parts, needed, text_of), candidates,
+                source=source_of(self._parts.settings.encoder), work=work, among=among,
+                seconds=self._seconds * _SHARES[name, stage], threads=self._threads, seed=self._seed,
+                progress=lambda what, done, of: self._progress(f"{told}: {what}", done, of), **more,
+            )  # fmt: skip
+
+        return self._fit(name, stage, fitting)
+
+    # ------------------------------------------------------------------ encoder
+
+    def _encoder(self, stage: str, among: NDArray[np.bool_]) -> Fitted:
+        cut = self._parts.settings.search.neighbour_cut
+        return self._network(BI_ENCODER, stage, among, fit_bi_encoder, export=export_tuned, cut=cut)
+
+    def _bi_encoder(self) -> Trained:
+        fitted = self._encoder("all", ~self._held)
+        compared = self._compared_meaning(fitted)
+        good = compared.low > 0
+        if good:
+            for half, name in enumerate(_HALVES):
+                self._encoder(name, ~self._held & (self._folds % 2 == half))
+        note = "" if good else "not promoted: its meaning alone orders held-out searches no better"
+        return Trained(fitted, _told("meaning", compared), good, note)
+
+    def _compared_meaning(self, fitted: Fitted) -> Compared:
+        """A tuned encoder and the one that serves, by their cosines alone, on held-out queries: what search finds now
+        and what was judged."""
+        judged, found, pair = self._known.judged, self._before, self._parts.meaning.now
+        held = found.take(found.lists.fold >= FOLDS - _HELD)
+        assert pair is not None
         bounds = np.searchsorted(judged.query, np.arange(len(judged.queries) + 1))
-        features, gains, weights, sizes, ideal, fold = [], [], [], [], [], []
-        folds = judged.fold(20)
-        for number, text in enumerate(judged.queries):
-            if number % 50 == 0:
-                self._progress(f"{RANKING}: searching", number, len(judged.queries))
-            query = parts.understander.understand(text)
-            found = parts.retriever.retrieve(query)
-            if not len(found.ords):
-                continue
-            weighed = parts.ranking.weigh(found)
-            rows = weighed.best
-            of_query = slice(bounds[number], bounds[number + 1])
-            order = np.argsort(judged.ords[of_query])
-            ords, gain = judged.ords[of_query][order], judged.gain[of_query][order]
-            at = np.minimum(np.searchsorted(ords, found.ords[rows]), len(ords) - 1)
-            told = ords[at] == found.ords[rows]
-            columns = parts.ranking.columns(query, found, weighed, known.clicked, popular=known.popular)
-            features.append(matrix_of(columns, FEATURES))
-            gains.append(np.where(told, gain[at], 0.0))
-            silent = _UNSHOWN if known.of_clicks[number] else 1.0
-            weights.append(np.where(told, judged.weight[of_query][order][at], silent))
-            sizes.append(len(rows))
-            ideal.append(ndcg_of(np.sort(gain)[::-1]))
-            fold.append(int(folds[number]))
-        self._progress(f"{RANKING}: searching", len(judged.queries), len(judged.queries))
-        return Lists(
-            FEATURES,
-            np.concatenate(features) if features else np.empty((0, len(FEATURES)), np.float32),
-            np.concatenate(gains).astype(np.float32) if gains else np.empty(0, np.float32),
-            np.concatenate(weights).astype(np.float32) if weights else np.empty(0, np.float32),
-            np.array(sizes, np.int32),
-            np.array(fold, np.int32),
-        ), np.array(ideal)
+        ords, gains, before = [], [], []
+        numbers = held.query.tolist()
+        texts = [judged.queries[number] for number in numbers]
+        for number, rows, query in zip(numbers, held.each(), pair.encoder.encode(texts), strict=True):
+            told = slice(bounds[number], bounds[number + 1])
+            others = held.ords[rows][~np.isin(held.ords[rows], judged.ords[told])]
+            ords.append(np.concatenate((judged.ords[told], others)))
+            gains.append(np.concatenate((judged.gain[told], np.zeros(len(others), np.float32))))
+            before.append(pair.dense.dense.vectors(ords[-1]) @ query)
+        after = self._cosines(fitted, numbers, ords)
+        empty = [np.empty(0, np.float32)]
+        gain, cosine, base = (np.concatenate([*columns, *empty]) for columns in (gains, after, before))
+        return Compared.of(np.array([len(one) for one in ords], np.int32), gain, held.ideal, cosine, base)
 
-    def _measured(self, fitted: Fitted, lists: Lists, ideal: Scores) -> tuple[dict[str, float], bool]:
-        """nDCG@10 of held-out queries in the model's order and in that of words and meaning blended."""
+    def _cosines(self, fitted: Fitted, numbers: Sequence[int], ords: Sequence[Ords]) -> list[Scores]:
+        """What a tuned encoder says of those products for those queries, float32[n] each."""
+        assert self._parts.indexes.open_tuned is not None
+        encoder, _ = self._parts.indexes.open_tuned(fitted.files["model.onnx"].parent)
+        sizes = np.cumsum([len(found) for found in ords])
+        if not len(sizes):
+            return []
+        needed, back = np.unique(np.concatenate(ords), return_inverse=True)
+        texts = texts_of(self._parts, needed, text_of)
+        vectors = np.empty((len(needed), encoder.dim), np.float32)
+        for begin in range(0, len(needed), _ENCODED_AT_ONCE):
+            self._progress(f"{BI_ENCODER}: reading products", begin, len(needed))
+            some = needed[begin : begin + _ENCODED_AT_ONCE].tolist()
+            vectors[begin : begin + len(some)] = encoder.encode([texts[o] for o in some])
+        self._progress(f"{BI_ENCODER}: reading products", len(needed), len(needed))
+        queries = encoder.encode([self._known.judged.queries[number] for number in numbers])
+        return [vectors[rows] @ query for rows, query in zip(np.split(back, sizes[:-1]), queries, strict=True)]
+
+    def _tuned_halves(self) -> list[Fitted] | None:
+        """The encoders of either half, when this training has promoted one of all."""
+        if not self._promoted.get(BI_ENCODER):
+            return None
+        kept = [self._bench.kept(BI_ENCODER, name) for name in ("all", *_HALVES)]
+        return None if None in kept else [one for one in kept if one is not None]
+
+    def _unseen_cosines(self, tuned: list[Fitted], numbers: Sequence[int], ords: Sequence[Ords]) -> list[Scores]:
+        """Each query by the encoder that was not tuned on it: of all, for what is held out; of the other half, else."""
+        by = np.where(self._held[list(numbers)], 0, 2 - self._folds[list(numbers)] % 2)
+        found: dict[int, Scores] = {}
+        for which, fitted in enumerate(tuned):
+            rows = np.flatnonzero(by == which).tolist()
+            cosines = self._cosines(fitted, [numbers[row] for row in rows], [ords[row] for row in rows])
+            found |= dict(zip(rows, cosines, strict=True))
+        return [found[row] for row in range(len(numbers))]
+
+    # ------------------------------------------------------------------ ranking
+
+    def _ranking(self) -> Trained:
+        if len(self._known.judged.queries) < LEAST_QUERIES:
+            raise _NotTrained("there are too few searches and judgements")
+        found = self._now
+        held = found.lists.fold >= FOLDS - _HELD
+        fitted = self._fit(RANKING, "past", lambda work: self._trees(found.take(~held), work))
+        measured = found.take(held)
+        scores = self._ordered = self._scores(fitted, measured)
+        compared = Compared.of(
+            measured.lists.sizes, measured.lists.gain, measured.ideal, scores, measured.column("blend")
+        )
+        good = compared.low > 0
+        if good:
+            fitted = self._fit(RANKING, "all", lambda work: self._trees(found, work))
+        note = "" if good else "not promoted: it orders held-out searches no better than words and meaning blended"
+        params = {**fitted.params, "encoder": self._parts.encoder_name}
+        fitted = replace(fitted, arrays=clicked_arrays(self._known.whole), params=params)
+        return Trained(fitted, _told(RANKING, compared), good, note)
+
+    def _trees(self, found: Gathered, work: Path) -> Fitted | None:
+        return fit_ranking(
+            found.lists, work=work, threads=self._threads, seed=self._seed,
+            progress=lambda told, done, of: self._progress(f"{RANKING}: {told}", done, of),
+        )  # fmt: skip
+
+    def _scores(self, fitted: Fitted, found: Gathered) -> Scores:
         names = tuple(fitted.params["features"])
-        ranker = self._parts.indexes.open_ranker(fitted.files["model.onnx"], names)
-        scores = ranker.score(np.ascontiguousarray(lists.features[:, [FEATURES.index(name) for name in names]]))
-        compared = Compared.of(lists.sizes, lists.gain, ideal, scores, lists.features[:, FEATURES.index("blend")])
-        return {
-            "ranking.ndcg@10": compared.mean,
-            "blend.ndcg@10": compared.base,
-            "ranking.over_blend": compared.gain,
-            "ranking.over_blend_low": compared.low,
-            "ranking.over_blend_high": compared.high,
-            "held_out_queries": float(compared.n),
-        }, compared.low > 0
+        ranker = self._parts.indexes.open_ranker(fitted.files[MODEL_FILE], names)
+        return ranker.score(np.ascontiguousarray(np.stack([found.column(name) for name in names], 1)))
+
+    # ----------------------------------------------------------- read together
+
+    def _cross_encoder(self) -> Trained:
+        fitted = self._network(CROSS_ENCODER, "all", ~self._held, fit_cross_encoder)
+        found = self._now.take(self._now.lists.fold >= FOLDS - _HELD)
+        over = found.column("blend")
+        if self._promoted.get(RANKING) and self._ordered is not None:
+            over = self._ordered
+        logits, ms = self._read_together(fitted, found, over)
+        chosen, scores = _weighed(found, over, logits)
+        compared = Compared.of(found.lists.sizes, found.lists.gain, found.ideal, scores, over)
+        most = self._parts.settings.search.reading_ms
+        slow, good = ms > most, compared.low > 0
+        note = "" if good else "not promoted: it puts the best of held-out searches in no better order"
+        if good and slow:
+            note = f"not promoted: {ms:.0f} ms to read {TOGETHER} products, and search.reading_ms is {most:g}"
+        params = {**fitted.params, "weight": chosen, "over": RANKING if self._promoted.get(RANKING) else ""}
+        metrics = {**_told("reading", compared), "milliseconds": ms}
+        return Trained(replace(fitted, params=params), metrics, good and not slow, note)
+
+    def _read_together(self, fitted: Fitted, found: Gathered, over: Scores) -> tuple[Scores, float]:
+        """The logit of each of the best of each list, float32[n] (NaN for the others); median milliseconds a list."""
+        reranker = self._parts.indexes.open_reranker(fitted.files[MODEL_FILE].parent)
+        texts = texts_of(self._parts, found.ords, text_of)
+        logits = np.full(len(found.ords), np.nan, np.float32)
+        taken = []
+        for number, rows in zip(found.query.tolist(), found.each(), strict=True):
+            best = rows.start + np.argsort(-over[rows], kind="stable")[:TOGETHER]
+            read = [texts[o] for o in found.ords[best].tolist()]
+            began = time.perf_counter()
+            logits[best] = reranker.score(self._known.judged.queries[number], read)
+            taken.append(1000 * (time.perf_counter() - began))
+        return logits, float(np.median(taken)) if taken else 0.0
+
+
+def _weighed(found: Gathered, over: Scores, logits: Scores) -> tuple[float, Scores]:
+    """The best weight of `logits`, and every list's scores under the weight that was best on the other half."""
+    each = np.array([[_ndcg(found, over, logits, rows, weight) for weight in _WEIGHTS] for rows in found.each()])
+    each /= np.maximum(found.ideal, 1e-9)[:, None]
+    half = found.lists.fold % 2
+    scores = over.copy()
+    for side in (0, 1):
+        others = each[half != side]
+        weight = _WEIGHTS[int(others.mean(0).argmax())] if len(others) else 0.0
+        for rows, mine in zip(found.each(), half == side, strict=True):
+            if mine:
+                scores[rows] = with_reading(over[rows], logits[rows], weight)
+    return _WEIGHTS[int(each.mean(0).argmax())] if len(each) else 0.0, scores
+
+
+def _ndcg(found: Gathered, over: Scores, logits: Scores, rows: slice, weight: float) -> float:
+    order = np.argsort(-with_reading(over[rows], logits[rows], weight), kind="stable")
+    return ndcg_of(found.lists.gain[rows][order])
+
+
+def _told(name: str, compared: Compared) -> dict[str, float]:
+    return {
+        f"{name}.ndcg@10": compared.mean,
+        f"{name}.ndcg@10_before": compared.base,
+        f"{name}.adds": compared.gain,
+        f"{name}.adds_low": compared.low,
+        f"{name}.adds_high": compared.high,
+        "held_out_queries": float(compared.n),
+    }

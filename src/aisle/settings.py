@@ -80,7 +80,18 @@ class SearchSettings(_Section):
     category_weight: float = Field(
         0.5, ge=0, description="Weight of how near the query is to the name of a product's category."
     )
+    reading_ms: float = Field(
+        40.0,
+        ge=0,
+        description="Most milliseconds that a network may take to read the best 20 products together with the query, "
+        "as measured when it is trained. 0: none does.",
+    )
     boost: float = Field(0.15, ge=0, description="Added for each understood attribute that a product has.")
+    encoder_timeout_ms: float = Field(
+        1000.0,
+        ge=0,
+        description="Milliseconds a search waits for the encoder before words answer alone; 0: as long as it takes.",
+    )
     cache_size: int = Field(2048, ge=0, description="Answers kept in memory; 0: none.")
     pagination_limit: int = Field(1000, ge=1, description="Hits that can be paged through.")
 
@@ -129,6 +140,7 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(4_000_000, ge=1024, description="Largest request body, in bytes.")
     max_batch: int = Field(1000, ge=1, description="Most events or products in one request.")
     max_hits_per_page: int = Field(200, ge=1, description="Most hits in one answer.")
+    max_facets: int = Field(100, ge=1, description="Most fields whose values are counted in one answer.")
     max_query_chars: int = Field(512, ge=16, description="Characters of a query that are read; the rest is ignored.")
     rate_per_minute: int = Field(
         1_000_000, ge=0, description="Requests a minute that one key may make from one address; 0: no limit."

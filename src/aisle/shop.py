@@ -18,7 +18,7 @@ from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
-from aisle.rank.page import check_page
+from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
 from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
@@ -124,12 +124,13 @@ class Shop:
         comes with a `rescue`: what is near its meaning, or what the shopper may like.
 
         Raises InvalidFilter for a filter that does not parse or an unknown
-        field, InvalidRequest for an impossible page.
+        field, InvalidRequest for an impossible page or too many facets.
         """
         started = time.perf_counter()
         conditions = parse_filters(filters) if isinstance(filters, str) else filters
-        counted = DEFAULT_FACETS if facets is None else tuple(facets)
+        counted = DEFAULT_FACETS if facets is None else tuple(dict.fromkeys(facets))
         check_page(page, hits_per_page, sort, self.settings)
+        check_facets(counted, self.settings)
         if not query.strip() and sort == "relevance":
             slate = self._surfaces.browse(
                 conditions, counted, page, hits_per_page, visitor_id=visitor_id, context=context

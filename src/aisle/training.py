@@ -70,7 +70,7 @@ def train(
         training = _Training(parts, bench, chosen, progress or _silent, whole_shelf=len(chosen) == len(shelf))
         versions = training.run()
         if not only or set(only) & set(SEARCH_MODELS):
-            versions += training.search()
+            versions += training.search(only or SEARCH_MODELS)
             parts.ranking.catch_up()
         bench.clear()
     parts.nudge()
@@ -131,10 +131,13 @@ class _Training:
         made = [ruled.get(entry.model.name) or self._version(entry) for entry in self._entries]
         return made if self._combined is None else [*made, self._combination_version(self._combined)]
 
-    def search(self) -> list[ModelVersion]:
-        """The models of search, from the same log."""
-        threads = self._settings.train.threads or os.cpu_count() or 1
-        return train_search(self._parts, self._bench, self._known.events, self._progress, threads=threads)
+    def search(self, only: Sequence[str]) -> list[ModelVersion]:
+        """The models of search, from the same log and from judgements; they may take as long again."""
+        train = self._settings.train
+        return train_search(
+            self._parts, self._bench, self._known.events, self._progress,
+            only=only, seconds=60 * train.max_minutes, threads=train.threads or os.cpu_count() or 1,
+        )  # fmt: skip
 
     # ---------------------------------------------------------------- fitting
 

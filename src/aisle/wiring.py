@@ -7,11 +7,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
 from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
+from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.ranker import OnnxRanker
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
@@ -178,9 +180,11 @@ def _indexes(
         opened = _open_lexical(folder, open_lexical, stores.catalog.seq)
     lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
+    reranker = partial(OnnxCrossEncoder, threads=settings.encoder.threads)
     indexes = Indexes(
-        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, missing, version, new_dense=FaissDenseIndex
-    )
+        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
+        new_dense=FaissDenseIndex,
+    )  # fmt: skip
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)

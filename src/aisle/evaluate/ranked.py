@@ -53,5 +53,5 @@ class Compared:
         ours, theirs = np.array(rows).T
         difference = ours - theirs
         mean = float(difference.mean())
-        error = float(difference.std(ddof=1)) / np.sqrt(len(rows)) if len(rows) > 1 else np.inf
+        error = float(difference.std(ddof=1) / np.sqrt(len(rows))) if len(rows) > 1 else np.inf
         return cls(len(rows), float(ours.mean()), float(theirs.mean()), mean, mean - 1.96 * error, mean + 1.96 * error)

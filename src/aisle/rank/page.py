@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +67,13 @@ def rank_page(
         ),
         {name: values.tolist() for name, values in columns.items()},
     )
+
+
+def check_facets(names: Sequence[str], settings: Settings) -> None:
+    """Raise InvalidRequest for more facets than are counted in one answer."""
+    most = settings.server.max_facets
+    if len(names) > most:
+        raise InvalidRequest(f"{len(names)} facets in one request: at most {most} are counted", field="facets")
 
 
 def check_page(page: int, hits_per_page: int, sort: str, settings: Settings) -> None:

@@ -70,6 +70,11 @@ def ensure_encoder(settings: EncoderSettings, models_folder: Path, progress: Pro
     return _ensure(_TEXT, settings.model, models_folder, progress)
 
 
+def source_of(settings: EncoderSettings) -> Path:
+    """The folder of the text encoder as it was published, to tune it. Raises EncoderMissing."""
+    return _locate(settings.model, _TEXT)
+
+
 def ensure_image_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
     """As `ensure_encoder`, for the vision, CLIP or SigLIP model that the settings name."""
     return _ensure(_IMAGE, settings.image_model, models_folder, progress)
@@ -101,11 +106,6 @@ def _ensure(kind: _Kind, name: str, models_folder: Path, progress: Progress | No
     except OSError as error:
         raise StorageError(f"the {kind.noun} cannot be written: {error}") from error
     return target
-
-
-def source_of(settings: EncoderSettings) -> Path:
-    """The folder of the text encoder as it came, to be tuned. Raises EncoderMissing."""
-    return _locate(settings.model, _TEXT)
 
 
 def cache_folder() -> Path:

@@ -1,7 +1,9 @@
 """Words being typed to the texts that hold them: the index under suggestions.
 
 Texts are rows; words are a sorted vocabulary, so the words that begin with a
-prefix are one slice, and so are their postings. A typing error is looked for by
+prefix are one slice, and so are their postings. The texts with the rarest of
+the words typed are looked at one by one: what a keystroke costs depends on
+those, not on how many texts there are. A typing error is looked for by
 walking the tree of prefixes: at each letter of what was typed, try every letter
 that really follows there (Levenshtein automata over a trie, with transpositions
 as Damerau counts them). An error in the first letter costs no more than another.
@@ -38,7 +40,16 @@ SURE_WORDS: Final = 2
 """With more words than this, all found in one text, a typing error is no longer looked for."""
 
 
+FEW: Final = 1_000
+"""Texts that are looked at one by one without sifting them first."""
+
+MOST: Final = 5_000
+"""Texts that are looked at when none has all the words."""
+
 Words: TypeAlias = tuple[str, ...]
+Rows: TypeAlias = NDArray[np.integer]
+_Range: TypeAlias = tuple[int, int, int]
+"""Numbers of words that are meant, from and below; and that of the word itself, or -1."""
 
 
 class Match(NamedTuple):
@@ -47,6 +58,25 @@ class Match(NamedTuple):
     row: int
     score: float
     words: Words
+
+
+class _Typo:
+    """What the word at `at` may have been: for each known word its gain (-inf: not that) and the edit it comes of."""
+
+    def __init__(self, at: int, n_words: int) -> None:
+        self.at = at
+        self.gain = np.full(n_words, -np.inf, np.float32)
+        self.edit = np.zeros(n_words, np.int32)
+        self.chosen: dict[int, int] = {}
+
+    def offer(self, low: int, high: int, edit: int, gain: float) -> None:
+        better = self.gain[low:high] < gain
+        self.gain[low:high][better] = gain
+        self.edit[low:high][better] = edit
+
+
+def _size(places: slice) -> int:
+    return int(places.stop - places.start)
 
 
 def fold_word(word: str) -> str:
@@ -83,8 +113,14 @@ class Completions:
         packed = np.concatenate(
             [np.frombuffer(postings[w], np.uint32) for w in self._words] or [np.empty(0, np.uint32)]
         )
-        self._rows, self._places = (packed >> 4).astype(np.int32), (packed & 15).astype(np.int8)
+        self._rows, places = (packed >> 4).astype(np.int32), packed & 15
         self._base = np.asarray(boosts, np.float32) - PER_WORD * lengths
+        self._alone = self._base[self._rows] + np.where(places == 0, 1 + AT_START, 1).astype(np.float32)
+        # The same the other way round: the words of each text, in their order.
+        word_of = np.repeat(np.arange(len(self._words), dtype=np.int32), np.diff(self._starts))
+        self._words_of = word_of[np.argsort(packed, kind="stable")]
+        self._texts = np.zeros(self.n + 1, np.int64)
+        np.cumsum(np.bincount(self._rows, minlength=self.n), out=self._texts[1:])
         self._next = self._tree()
 
     def _tree(self) -> dict[str, str]:
@@ -115,66 +151,113 @@ class Completions:
         """
         if not self.n or not words:
             return []
-        # Dense float32[n] by word: 0 where a text lacks it. Sums and counts then cost microseconds each.
-        slices = [self._slice(w, last_whole or at + 1 < len(words)) for at, w in enumerate(words)]
-        places: list[NDArray[np.int8]] = []
-        parts: list[NDArray[np.float32]] = []
-        for bounds in slices:
-            parts.append(self._parts(bounds, places[-1] if places else None))
-            places.append(self._places_of(bounds))
-        total = parts[0].copy()
-        held = (parts[0] > 0).astype(np.int8)
-        for part in parts[1:]:
-            total += part
-            held += part > 0
-        rows = np.flatnonzero(held == len(words))
-        found = self._best(rows, total[rows], top_k, tuple(words))
+        wanted = [self._range(word, last_whole or at + 1 < len(words)) for at, word in enumerate(words)]
+        rows = self._rows_with(wanted) if len(words) > 1 else self._likely([(wanted[0], 0.0)], top_k)
+        found = self._best(*self._scored(rows, wanted), top_k, tuple(words))
         if len(found) < (1 if len(words) > SURE_WORDS else top_k):
             for at, word in enumerate(words):
                 if len(word) > 1 and not word.isdigit():  # another number is another product
-                    whole = last_whole or at + 1 < len(words)
-                    before = places[at - 1] if at else None
-                    found += self._mistyped(words, at, whole, before, total - parts[at], held - (parts[at] > 0), top_k)
+                    found += self._mistyped(words, wanted, at, last_whole or at + 1 < len(words), top_k)
         if not found and len(words) > 1:
-            rows = np.flatnonzero(held == max(1, int(held.max())))
-            found = self._best(rows, total[rows] - MISSING, top_k, tuple(words))
+            rows, scores = self._scored(self._rows_with_most(wanted), wanted, all_held=False)
+            found = self._best(rows, scores - MISSING, top_k, tuple(words))
         return sorted(found, key=lambda m: (-m.score, m.row))[: 2 * top_k]
 
-    def _slice(self, word: str, whole: bool) -> tuple[int, int, int]:
-        """Where the postings of a word begin and end, and where those of the whole word end.
-
-        A word before the last is taken whole if there is such a word, else as begun.
-        """
-        at = self._word_at.get(word)
-        if at is not None and whole:
-            return int(self._starts[at]), int(self._starts[at + 1]), int(self._starts[at + 1])
+    def _range(self, word: str, whole: bool) -> _Range:
+        """The numbers of the words that are meant: this one if it is whole and there is such a word, else all begun."""
+        at = self._word_at.get(word, -1)
+        if at >= 0 and whole:
+            return at, at + 1, at
         low = bisect_left(self._words, word)
-        high = bisect_left(self._words, word + "\U0010ffff", low)
-        exact_end = self._starts[at + 1] if at is not None else self._starts[low]
-        return int(self._starts[low]), int(self._starts[high]), int(exact_end)
+        return low, bisect_left(self._words, word + "\U0010ffff", low), at
 
-    def _places_of(self, bounds: tuple[int, int, int]) -> NDArray[np.int8]:
-        """Where the word stands in each text; NOWHERE in those that lack it."""
-        dense = np.full(self.n, NOWHERE, np.int8)
-        dense[self._rows[bounds[0] : bounds[1]]] = self._places[bounds[0] : bounds[1]]
-        return dense
+    def _postings(self, wanted: _Range) -> slice:
+        return slice(int(self._starts[wanted[0]]), int(self._starts[wanted[1]]))
 
-    def _parts(self, bounds: tuple[int, int, int], before: NDArray[np.int8] | None) -> NDArray[np.float32]:
-        """What a word adds to each text; `before` is where the word typed before it stands.
+    def _rows_with(self, wanted: Sequence[_Range]) -> Rows:
+        """Texts among which are all that have all of the words: those with the rarest, sifted when they are many."""
+        rarest, *others = sorted((self._postings(w) for w in wanted), key=_size)
+        rows = np.unique(self._rows[rarest])
+        return self._sifted(rows, [[places] for places in others])
 
-        Later writes win: those at the start, then those that follow the word before.
+    def _sifted(self, rows: Rows, needed: Sequence[Sequence[slice]]) -> Rows:
+        """Of many texts those that have postings in one slice at least of each of the `needed`."""
+        for slices in needed:
+            if len(rows) <= FEW:
+                break
+            has = np.zeros(self.n, bool)
+            for places in slices:
+                has[self._rows[places]] = True
+            rows = rows[has[rows]]
+        return rows
+
+    def _rows_with_most(self, wanted: Sequence[_Range]) -> Rows:
+        """The texts that have the most of the words; of very many the most wanted ones."""
+        held = np.zeros(self.n, np.int8)
+        for w in wanted:
+            held[np.unique(self._rows[self._postings(w)])] += 1
+        rows = np.flatnonzero(held == max(1, int(held.max())))
+        return rows if len(rows) <= MOST else rows[np.argpartition(-self._base[rows], MOST)[:MOST]]
+
+    def _likely(self, meanings: Sequence[tuple[_Range, float]], top_k: int) -> Rows:
+        """The texts that may be best where one word was typed, given what it may mean at which cost."""
+        rows, scores = [], []
+        for wanted, cost in meanings:
+            places = self._postings(wanted)
+            alone = self._alone[places] - np.float32(cost)
+            if wanted[2] >= 0:
+                alone[: int(self._starts[wanted[2] + 1]) - places.start] += WHOLE_WORD
+            here = self._rows[places]
+            if len(alone) > 8 * top_k:
+                best = np.argpartition(-alone, 8 * top_k)[: 8 * top_k]
+                here, alone = here[best], alone[best]
+            rows.append(here)
+            scores.append(alone)
+        together, score = np.concatenate(rows), np.concatenate(scores)
+        if len(score) > 8 * top_k:
+            together = together[np.argpartition(-score, 8 * top_k)[: 8 * top_k]]
+        return np.unique(together)
+
+    def _scored(
+        self, rows: Rows, wanted: Sequence[_Range], *, all_held: bool = True, typo: _Typo | None = None
+    ) -> tuple[Rows, NDArray[np.float32]]:
+        """Those of the texts that have the words, and how well they fit.
+
+        `typo` replaces one of the words by those an error away, and is told which of them each text has.
         """
-        begin, end, exact_end = bounds
-        rows, places = self._rows[begin:end], self._places[begin:end]
-        dense = np.zeros(self.n, np.float32)
-        dense[rows] = 1.0
-        dense[rows[places == 0]] = 1.0 + AT_START
-        if before is not None:
-            dense[rows[places == before[rows] + 1]] = 1.0 + FOLLOWS
-        dense[self._rows[begin:exact_end]] += WHOLE_WORD
-        return dense
+        if not len(rows):
+            return rows, np.empty(0, np.float32)
+        starts = self._texts[rows]
+        sizes = self._texts[rows + 1] - starts
+        begins = np.cumsum(sizes) - sizes
+        ids = self._words_of[np.arange(int(sizes.sum())) + np.repeat(starts - begins, sizes)]
+        first = np.zeros(len(ids), bool)
+        first[begins] = True
+        usual = np.where(first, np.float32(1 + AT_START), np.float32(1))
+        total, held = np.zeros(len(rows), np.float32), np.ones(len(rows), bool)
+        before: NDArray[np.bool_] | None = None
+        for at, (low, high, exact) in enumerate(wanted):
+            mistyped = typo is not None and typo.at == at
+            here = np.isfinite(typo.gain[ids]) if typo is not None and mistyped else (ids >= low) & (ids < high)
+            fits = np.where(here, usual, np.float32(0))
+            if before is not None:
+                fits[1:][here[1:] & before[:-1] & ~first[1:]] = 1 + FOLLOWS
+            if typo is not None and mistyped:
+                fits[here] += typo.gain[ids[here]]
+                best = np.maximum.reduceat(fits, begins)
+                chosen = np.flatnonzero(here & (fits == np.repeat(best, sizes)))
+                typo.chosen = dict(zip(rows[np.searchsorted(begins, chosen, "right") - 1].tolist(),
+                                       typo.edit[ids[chosen]].tolist(), strict=True))  # fmt: skip
+            else:
+                best = np.maximum.reduceat(fits, begins)
+                if exact >= 0:
+                    best += WHOLE_WORD * np.logical_or.reduceat(ids == exact, begins)
+            held &= best > 0
+            total += best
+            before = here
+        return (rows[held], total[held]) if all_held else (rows, total)
 
-    def _best(self, rows: NDArray[np.int64], scores: NDArray[np.float32], top_k: int, words: Words) -> list[Match]:
+    def _best(self, rows: Rows, scores: NDArray[np.float32], top_k: int, words: Words) -> list[Match]:
         scores = scores + self._base[rows]
         if len(rows) > 4 * top_k:
             best = np.argpartition(-scores, top_k)[:top_k]
@@ -183,37 +266,28 @@ class Completions:
         return [Match(row, score, words) for row, score in zip(rows[best].tolist(), scores[best].tolist(), strict=True)]
 
     def _mistyped(
-        self,
-        words: Sequence[str],
-        at: int,
-        whole: bool,
-        before: NDArray[np.int8] | None,
-        others: NDArray[np.float32],
-        n_others: NDArray[np.int8],
-        top_k: int,
+        self, words: Sequence[str], wanted: Sequence[_Range], at: int, whole: bool, top_k: int
     ) -> list[Match]:
         """Texts with all the other words and one that is an error away from the word at `at`."""
         edits = self._edits(words[at], whole=whole)
         if not edits:
             return []
-        bounds = np.array([self._slice(word, whole) for word, _ in edits])
-        sizes = bounds[:, 1] - bounds[:, 0]
-        of_edit = np.repeat(np.arange(len(edits)), sizes)
-        cells = np.arange(int(sizes.sum())) + np.repeat(bounds[:, 0] - (np.cumsum(sizes) - sizes), sizes)
-        rows = self._rows[cells]
-        kept = np.flatnonzero(n_others[rows] == len(words) - 1)
-        rows, of_edit, cells = rows[kept], of_edit[kept], cells[kept]
-        places = self._places[cells]
-        scores = others[rows] + self._base[rows] + 1 + AT_START * (places == 0)
-        if before is not None:
-            scores += FOLLOWS * (places == before[rows] + 1)
-        scores += WHOLE_WORD * (cells < bounds[of_edit, 2]) - np.array([cost for _, cost in edits])[of_edit]
-        if len(rows) > 8 * top_k:
-            best = np.argpartition(-scores, 4 * top_k)[: 4 * top_k]
-            rows, scores, of_edit = rows[best], scores[best], of_edit[best]
-        order = np.lexsort((rows, -scores))[: 4 * top_k]
-        found = zip(rows[order].tolist(), scores[order].tolist(), of_edit[order].tolist(), strict=True)
-        return [Match(row, score, (*words[:at], edits[edit][0], *words[at + 1 :])) for row, score, edit in found]
+        meanings = [(self._range(word, whole), cost) for word, cost in edits]
+        typo = _Typo(at, len(self._words))
+        for number, ((low, high, exact), cost) in enumerate(meanings):
+            typo.offer(low, high, number, -cost)
+            if exact >= 0:
+                typo.offer(exact, exact + 1, number, WHOLE_WORD - cost)
+        others = [w for place, w in enumerate(wanted) if place != at]
+        if not others:
+            rows = self._likely(meanings, top_k)
+        else:
+            rows = self._sifted(self._rows_with(others), [[self._postings(m) for m, _ in meanings]])
+        rows, scores = self._scored(rows, wanted, typo=typo)
+        return [
+            match._replace(words=(*words[:at], edits[typo.chosen[match.row]][0], *words[at + 1 :]))
+            for match in self._best(rows, scores, 4 * top_k, tuple(words))
+        ]
 
     # ---------------------------------------------------------- typing errors
 

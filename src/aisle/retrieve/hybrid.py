@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.errors import AisleError
 from aisle.ports import DenseIndex, LexicalIndex, TextEncoder
+from aisle.retrieve.meaning import QueryVectors
 from aisle.settings import SearchSettings
 from aisle.types import NOTHING, FacetValue, Filters, Ords, Query, Scores, Vectors
 
 log = logging.getLogger("aisle.retrieve")
+
+TELL_EVERY_S: Final = 60.0
+"""Seconds between two log entries about the same failing part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,9 @@ class HybridRetriever:
         settings: SearchSettings,
     ) -> None:
         self._lexical, self._dense, self._encoder, self._settings = lexical, dense, encoder, settings
-        self._vectors = _QueryVectors(settings.cache_size)
+        timeout_s = settings.encoder_timeout_ms / 1000
+        self._vectors = None if encoder is None else QueryVectors(encoder, settings.cache_size, timeout_s)
+        self._told: dict[str, float] = {}
 
     def retrieve(
         self,
@@ -83,10 +88,13 @@ class HybridRetriever:
             sort=sort,
             offset=offset,
         )
-        if vector is None or self._dense is None or not len(found.ords):
-            cosines = np.zeros(len(found.ords), np.float32)
-        else:
-            cosines = self._dense.vectors(found.ords) @ vector
+        cosines = np.zeros(len(found.ords), np.float32)
+        if vector is not None and self._dense is not None and len(found.ords):
+            try:
+                cosines = self._dense.vectors(found.ords) @ vector
+            except Exception as error:
+                self._tell("dense", error)
+                vector, degraded = None, ("dense",)
         return Retrieved(
             ords=found.ords,
             bm25=found.bm25,
@@ -110,46 +118,27 @@ class HybridRetriever:
     def _meaning_of(self, query: Query) -> tuple[Vectors | None, Ords | None, tuple[str, ...]]:
         """The query as float32[dim] and its neighbours; None when meaning cannot help; what failed."""
         text, encoder, dense = query.semantic_text.strip(), self._encoder, self._dense
-        if not text or encoder is None or dense is None or not len(dense) or not encoder.covers(query.language):
+        if not text or self._vectors is None or encoder is None or dense is None or not len(dense):
+            return None, None, ()
+        if not encoder.covers(query.language):
             return None, None, ()
         try:
-            vector = self._vectors.get(text)
-            if vector is None:
-                vector = encoder.encode([text])[0]
-                self._vectors.put(text, vector)
-        except (AisleError, RuntimeError, OSError, MemoryError) as error:
-            log.warning("searching by words only: %s", error)
+            vector = self._vectors.of(text)
+        except Exception as error:  # whatever an encoder raises: words answer too
+            self._tell("encoder", error)
             return None, None, ("encoder",)
         if not self._settings.neighbours:
             return vector, None, ()
         try:
             nearest, cosine = dense.search(vector, self._settings.neighbours)
-        except (AisleError, RuntimeError, OSError, MemoryError) as error:
-            log.warning("searching by words only: %s", error)
+        except Exception as error:
+            self._tell("dense", error)
             return None, None, ("dense",)
         return vector, nearest[cosine >= self._settings.neighbour_cut], ()
 
-
-class _QueryVectors:
-    """The vectors of the last queries; an encoder's answer never goes stale."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._of_text: OrderedDict[str, Vectors] = OrderedDict()
-
-    def get(self, text: str) -> Vectors | None:
-        with self._lock:
-            vector = self._of_text.get(text)
-            if vector is not None:
-                self._of_text.move_to_end(text)
-            return vector
-
-    def put(self, text: str, vector: Vectors) -> None:
-        if not self._size:
-            return
-        with self._lock:
-            self._of_text[text] = vector
-            self._of_text.move_to_end(text)
-            if len(self._of_text) > self._size:
-                self._of_text.popitem(last=False)
+    def _tell(self, part: str, error: Exception) -> None:
+        """Log that a part fails, now and then: not once a query."""
+        now = time.monotonic()
+        if now >= self._told.get(part, -TELL_EVERY_S) + TELL_EVERY_S:
+            self._told[part] = now
+            log.warning("searching by words only: %s: %s", part, error)

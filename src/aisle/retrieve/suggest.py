@@ -65,15 +65,15 @@ class _Shelf:
         self.entries: list[Entry] = []
         self.others: dict[int, list[Entry]] = {}
         counts: list[float] = []
-        known: set[str] = set()
+        known: dict[str, str] = {}  # each word once: a million titles share some thousands
         searches = (Entry(text, "query", popularity=count) for text, count in queries.items() if is_shareable(text))
         for entry in chain(entries, searches):
             words = tuple(words_of(entry.text))
             if not words:
                 continue
             if entry.kind != "query":
-                known.update(words)
-            elif not known.issuperset(words):
+                words = tuple([known.setdefault(word, word) for word in words])
+            elif not known.keys() >= set(words):
                 continue  # most likely a typing error: the catalogue has no such word
             row = rows.setdefault(words, len(rows))
             if row == len(self.entries):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from aisle.encoder_tuning import export_tuned, promote_tuned
+from aisle.encoder_tuning import export_tuned, keep_the_first
 from aisle.learn.bi_encoder import BI_ENCODER, BiRecipe, fit_bi_encoder
 from aisle.represent.encoders import ensure_encoder
 from aisle.settings import Settings
@@ -53,7 +53,10 @@ def test_search_takes_up_what_is_promoted_goes_back_and_remembers(shop, settings
 
         base = parts.encoder_name
         asked = ["red sweater", "blue sofa", "green spigot", "black rug"]
-        promote_tuned(parts.stores.models, fitted, ensure_encoder(settings.encoder, place / "shop" / "models"))
+        store = parts.stores.models
+        keep_the_first(store, ensure_encoder(settings.encoder, place / "shop" / "models"))
+        made = store.create(BI_ENCODER, fitted.arrays, files=fitted.files, params=fitted.params)
+        store.promote(BI_ENCODER, made.version)
         until(lambda: parts.encoder_name != base)
         tuned = parts.encoder_name
         assert [first(query) for query in asked] == ["red pullover", "blue couch", "green faucet", "black carpet"]

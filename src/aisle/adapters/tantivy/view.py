@@ -12,7 +12,7 @@ from tantivy import Occur
 
 from aisle.adapters.tantivy.facets import Display, Facets
 from aisle.adapters.tantivy.filters import FilterCompiler, Parts
-from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found
+from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found, n_matching
 from aisle.adapters.tantivy.schema import WORDS, ChineseWords
 from aisle.errors import InvalidFilter, InvalidRequest
 from aisle.index.documents import FACET_FIELDS, ID_FIELDS
@@ -72,11 +72,14 @@ class View:
         chosen = self._compiler.compile(filters)
         matching = self._matcher.match(query)
         boosts = self._boosts(query, matching)
-        near = None
-        if neighbours is not None and len(neighbours):
-            near = self._term_set(neighbours)
         by_relevance = sort == "relevance"
         level, found = self._lexical(query, matching, filters, chosen, boosts, top_k if by_relevance else 1)
+        ords, scores = self._read(found) if by_relevance and found is not None else _NONE
+        near = None
+        # What the words found already need not join again.
+        joining = neighbours[~np.isin(neighbours, ords)] if neighbours is not None else ords[:0]
+        if len(joining):
+            near = self._term_set(joining)
 
         def hit_set(under: Filters) -> tantivy.Query:
             words = _words(query, matching, level, scored=False)
@@ -90,7 +93,7 @@ class View:
             n_hits, counts, bounds = self._facets.count(hit_set, names, filters)
             counts = {asked: counts[name] for asked, name in zip(facets, names, strict=True) if name in counts}
         elif n_hits < 0:
-            n_hits = n_found(self.searcher.search(hit_set(filters), 1))
+            n_hits = n_matching(self.searcher, hit_set(filters))
         if not by_relevance:
             field, order = _SORTS[sort]
             page = self.searcher.search(
@@ -98,18 +101,20 @@ class View:
             )
             ords, _ = self._read(page)
             return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
-        ords, scores = self._read(found) if found is not None else _NONE
-        if near is None or neighbours is None:
+        if near is None:
             return LexicalResult(ords, scores, n_hits, counts, bounds)
-        by_words = set(ords.tolist())
+        by_words = ords
         words = _words(query, matching, level, scored=False)
         if words is not None and found is not None and n_found(found) > len(ords):
             # More match than were read: some of the neighbours may be among them.
             both = tantivy.Query.boolean_query([(Occur.Must, near), (Occur.Must, words), *chosen])
-            by_words.update(self._read(self.searcher.search(both, len(neighbours), count=False))[0].tolist())
-        ords, scores = self._join(ords, scores, near, len(neighbours), matching, chosen, boosts)
-        matched = np.fromiter((o in by_words for o in ords.tolist()), np.bool_, len(ords))
-        return LexicalResult(ords, scores, n_hits, counts, bounds, matched)
+            both = tantivy.Query.const_score_query(both, 0.0)  # or each of its words would be scored
+            by_words = np.append(ords, self._read(self.searcher.search(both, len(joining), count=False))[0])
+        more, their_scores = self._scored(near, len(joining), matching, chosen, boosts)
+        ords, scores = np.append(ords, more), np.append(scores, their_scores)
+        best_first = np.argsort(-scores, kind="stable")
+        ords, scores = ords[best_first], scores[best_first]
+        return LexicalResult(ords, scores, n_hits, counts, bounds, np.isin(ords, by_words))
 
     # ---------------------------------------------------------------- the parts
 
@@ -142,7 +147,7 @@ class View:
                 return level, found
             if len(own) < len(filters):
                 under = _under([words], self._compiler.compile(own))
-                if n_found(self.searcher.search(under, 1)) >= HANDFUL:
+                if n_matching(self.searcher, under) >= HANDFUL:
                     return level, found
         return levels[-1], found
 
@@ -157,18 +162,12 @@ class View:
             parts.append((Occur.Should, tantivy.Query.const_score_query(products, score)))
         return parts
 
-    def _join(
-        self, ords: Ords, scores: Scores, near: tantivy.Query, n: int, matching: Matching, chosen: Parts, boosts: Parts
+    def _scored(
+        self, near: tantivy.Query, n: int, matching: Matching, chosen: Parts, boosts: Parts
     ) -> tuple[Ords, Scores]:
-        """Add the neighbours that pass the filters, each with its own score."""
+        """The neighbours that pass the filters, each with its own score."""
         parts = [(Occur.Must, near), *matching.scoring(), *boosts, *chosen]
-        more, their_scores = self._read(self.searcher.search(tantivy.Query.boolean_query(parts), n, count=False))
-        have = set(ords.tolist())
-        new = np.array([o not in have for o in more.tolist()], np.bool_)
-        ords = np.concatenate((ords, more[new]))
-        scores = np.concatenate((scores, their_scores[new]))
-        order = np.argsort(-scores, kind="stable")
-        return ords[order], scores[order]
+        return self._read(self.searcher.search(tantivy.Query.boolean_query(parts), n, count=False))
 
     def _term_set(self, ords: Ords) -> tantivy.Query:
         # A hundred term queries: five times faster than a term set, which walks the whole dictionary.

@@ -1,0 +1,209 @@
+"""What search is trained and measured on: judged queries, and the candidates that search finds for them today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.evaluate.ranked import ndcg_of
+from aisle.learn.judgements import Judgements, together
+from aisle.learn.ranking import Lists
+from aisle.learn.searched import Searched, clicked_arrays
+from aisle.rank.features import FEATURES, matrix_of
+from aisle.retrieve.hybrid import Retrieved
+from aisle.search_ranking import NOTHING_CLICKED, Clicked, clicked_of
+from aisle.types import LoggedEvent, Ords, Query, Scores
+
+if TYPE_CHECKING:
+    from aisle.parts import Parts
+
+FOLDS: Final = 20
+"""Parts into which queries fall by their text, for good."""
+
+_OLDER: Final = 0.7
+"""Share of what shoppers took, the oldest, that tells of products; the rest is what is to be foretold."""
+
+_UNSHOWN: Final = 0.1
+"""How much it counts that a product which was never shown for a search was not taken."""
+
+Events = Callable[[str], Iterator[LoggedEvent]]
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of how products answer queries.
+
+    `judged` are judgements that people made, and those read from the newer part
+    of the log; `clicked` and `popular` tell of the older part, `whole` of all.
+    `of_clicks` bool, one a query, tells which were read from the log.
+    """
+
+    judged: Judgements
+    of_clicks: NDArray[np.bool_]
+    clicked: Clicked
+    popular: Scores | None
+    whole: Judgements
+
+    @classmethod
+    def of(cls, parts: Parts, events: Events) -> Known:
+        made = Judgements.of(parts.stores.content.judgements(), parts.ord_of)
+        searched = Searched.read(events("searches"), parts.ord_of)
+        cut = int(len(searched) * _OLDER)
+        older, newer = searched.before(cut), searched.after(cut).judgements()
+        n_ords = len(parts.columns.facts.alive)
+        popular = np.log1p(np.bincount(older.ords, older.worth, n_ords)).astype(np.float32) if len(searched) else None
+        return cls(
+            together(made, newer),
+            np.arange(len(made.queries) + len(newer.queries)) >= len(made.queries),
+            clicked_of(clicked_arrays(older.judgements())) if cut else NOTHING_CLICKED,
+            popular,
+            searched.judgements(),
+        )
+
+    def sample(self, most: int) -> Known:
+        """At most so many queries: always the same ones."""
+        n = len(self.judged.queries)
+        if n <= most:
+            return self
+        drawn = self.judged.fold(1 << 30)
+        kept = drawn <= np.partition(drawn, most - 1)[most - 1]
+        return replace(self, judged=self.judged.take(kept), of_clicks=self.of_clicks[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Lists of candidates with all that ranking knows of them.
+
+    `query` int32[q] says which query each list is of, `ords` int32[n] which
+    products its rows are, `ideal` float64[q] the best discounted sum it could
+    have, also with what was not found.
+    """
+
+    lists: Lists
+    query: NDArray[np.int32]
+    ords: Ords
+    ideal: NDArray[np.float64]
+
+    def take(self, chosen: NDArray[np.bool_]) -> Gathered:
+        """Those lists alone."""
+        rows = np.repeat(chosen, self.lists.sizes)
+        return Gathered(self.lists.take(chosen), self.query[chosen], self.ords[rows], self.ideal[chosen])
+
+    def column(self, name: str) -> Scores:
+        """float32[n] of a feature."""
+        column: Scores = self.lists.features[:, FEATURES.index(name)]
+        return column
+
+    def each(self) -> Iterator[slice]:
+        """The rows of each list."""
+        ends = np.cumsum(self.lists.sizes).tolist()
+        return (slice(end - size, end) for end, size in zip(ends, self.lists.sizes.tolist(), strict=True))
+
+
+Cosines = Callable[[Sequence[int], Sequence[Ords]], Sequence[Scores]]
+"""For some queries, by number, and what was found for each: float32[n] cosines to take instead of those found."""
+
+
+def gather(
+    parts: Parts, known: Known, chosen: NDArray[np.bool_], tell: Tell, cosines: Cosines | None = None
+) -> Gathered:
+    """Search for those queries, `chosen` bool one a query, as a shopper's search would."""
+    judged = known.judged
+    bounds = np.searchsorted(judged.query, np.arange(len(judged.queries) + 1)).tolist()
+    folds = judged.fold(FOLDS)
+    searches: list[tuple[int, Query, Retrieved]] = []
+    wanted = np.flatnonzero(chosen).tolist()
+    for done, number in enumerate(wanted):
+        if done % 20 == 0:
+            tell(done, len(wanted))
+        query = parts.understander.understand(judged.queries[number])
+        found = parts.retriever.retrieve(query)
+        if len(found.ords):
+            searches.append((number, query, found))
+    tell(len(wanted), len(wanted))
+    if cosines is not None:
+        others = cosines([number for number, _, _ in searches], [found.ords for _, _, found in searches])
+        searches = [
+            (number, query, replace(found, cosine=other))
+            for (number, query, found), other in zip(searches, others, strict=True)
+        ]
+    rows = _Rows()
+    for number, query, found in searches:
+        weighed = parts.ranking.weigh(found)
+        ords = found.ords[weighed.best]
+        silent = _UNSHOWN if known.of_clicks[number] else 1.0
+        gain, weight, best = _told(judged, slice(bounds[number], bounds[number + 1]), ords, silent)
+        columns = parts.ranking.columns(query, found, weighed, known.clicked, popular=known.popular)
+        rows.add(matrix_of(columns, FEATURES), gain, weight, ords, number, int(folds[number]), best)
+    return rows.gathered()
+
+
+class _Rows:
+    """Lists as they come."""
+
+    def __init__(self) -> None:
+        self._features: list[NDArray[np.float32]] = [np.empty((0, len(FEATURES)), np.float32)]
+        self._gain: list[Scores] = [np.empty(0, np.float32)]
+        self._weight: list[Scores] = [np.empty(0, np.float32)]
+        self._ords: list[Ords] = [np.empty(0, np.int32)]
+        self._of_list: list[tuple[int, int, int, float]] = []
+
+    def add(
+        self,
+        features: NDArray[np.float32],
+        gain: Scores,
+        weight: Scores,
+        ords: Ords,
+        number: int,
+        fold: int,
+        best: float,
+    ) -> None:
+        self._features.append(features)
+        self._gain.append(gain)
+        self._weight.append(weight)
+        self._ords.append(ords)
+        self._of_list.append((number, fold, len(ords), best))
+
+    def gathered(self) -> Gathered:
+        of_list = np.array(self._of_list, np.float64).reshape(-1, 4)
+        number, fold, sizes = of_list[:, :3].astype(np.int32).T
+        lists = Lists(
+            FEATURES,
+            np.concatenate(self._features),
+            np.concatenate(self._gain),
+            np.concatenate(self._weight),
+            sizes,
+            fold,
+        )
+        return Gathered(lists, number, np.concatenate(self._ords), of_list[:, 3])
+
+
+def _told(judged: Judgements, of_query: slice, ords: Ords, silent: float) -> tuple[Scores, Scores, float]:
+    """Gain and weight of each product, float32[n], and the best discounted sum; what nobody judged weighs `silent`."""
+    order = np.argsort(judged.ords[of_query])
+    known, gain = judged.ords[of_query][order], judged.gain[of_query][order]
+    at = np.minimum(np.searchsorted(known, ords), len(known) - 1)
+    told = known[at] == ords
+    weight = judged.weight[of_query][order][at]
+    return (
+        np.where(told, gain[at], 0.0).astype(np.float32),
+        np.where(told, weight, silent).astype(np.float32),
+        ndcg_of(np.sort(gain)[::-1]),
+    )
+
+
+def texts_of(parts: Parts, ords: Ords, text_of: Callable[..., str]) -> Sequence[str]:
+    """What an encoder reads of those products, at their ords; nothing of others."""
+    needed = np.unique(ords[ords >= 0])
+    texts = [""] * (int(needed[-1]) + 1 if len(needed) else 0)
+    for begin in range(0, len(needed), 2000):
+        some = needed[begin : begin + 2000].tolist()
+        for ord_, group in zip(some, parts.stores.catalog.groups(some), strict=True):
+            if group is not None and group.products:
+                texts[ord_] = text_of(group)
+    return texts
