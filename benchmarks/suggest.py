@@ -9,7 +9,11 @@ last one whole or in part, once as they are and once with one random typing erro
 Two judgements, since no list of five can tell 60 titles apart that begin alike:
 `specific`: the title itself, where at most five distinct titles have all the words typed;
 `any`: a suggestion that holds the words that were meant, over all samples.
-The last line is JSON.
+
+`in_shop` times what a keystroke costs through `Shop`: seven suggestions and six products, for visitors each with
+searches and a session of their own, every prefix typed once, so that no cache helps. With `--chinese N` the same over
+N products of the demo's Chinese catalogue: Chinese words, pinyin in full and as initials, and both mixed; and how often
+the phrase that was meant is among the first five. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -21,12 +25,24 @@ import random
 import resource
 import string
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from aisle import Event, EventItem, Product, Settings, Shop
+from aisle.demo.catalogue import group_products
+from aisle.demo.kinds import KINDS
+from aisle.demo.words import BRANDS, COLOURS
+from aisle.demo.world import World, WorldConfig
+from aisle.han import syllables
 from aisle.retrieve.completions import words_of
 from aisle.retrieve.suggest import Entry, Suggester
+from aisle.types import now_ms
+
+VISITORS = 50
 
 
 def mistype(word: str, rng: random.Random) -> tuple[str, str]:
@@ -70,11 +86,87 @@ def holds(text: str, words: list[str]) -> bool:
     return all(w in have for w in words[:-1]) and any(h.startswith(words[-1]) for h in have)
 
 
+def keystrokes(shop: Shop, prefixes: list[str], rng: random.Random) -> dict[str, float]:
+    """Milliseconds that suggestions with products take, each prefix once, for visitors with a session."""
+    items = [hit.item_id for hit in shop.search("", hits_per_page=60, facets=(), record=False).hits]
+    now = now_ms()
+    for n in range(VISITORS):
+        queries = rng.sample(prefixes, min(5, len(prefixes)))
+        shop.record_many([Event("search", f"v{n}", query=text, time_ms=now) for text in queries])
+        viewed = rng.sample(items, min(6, len(items)))
+        shop.record_many([Event("view_item", f"v{n}", items=(EventItem(item),), time_ms=now) for item in viewed])
+    shop.suggest_with_products("a", visitor_id="v0")
+    took = []
+    for n, prefix in enumerate(dict.fromkeys(prefixes)):
+        started = time.perf_counter()
+        shop.suggest_with_products(prefix, visitor_id=f"v{n % VISITORS}", top_k=7, n_products=6)
+        took.append((time.perf_counter() - started) * 1000)
+    took.sort()
+    return {
+        "n": len(took),
+        "p50_ms": round(took[len(took) // 2], 3),
+        "p99_ms": round(took[min(len(took) - 1, int(0.99 * len(took)))], 3),
+    }
+
+
+@contextmanager
+def shop_of(products: Path | list[Product]) -> Iterator[Shop]:
+    """A shop in a temporary folder that searches by words only: suggestions use no encoder."""
+    with tempfile.TemporaryDirectory(prefix="aisle-suggest-") as folder:
+        settings = Settings.checked({"encoder": {"model": ""}}, "benchmark")
+        with Shop.open(Path(folder), settings=settings) as shop:
+            if isinstance(products, Path):
+                shop.import_products(products)
+            else:
+                for at in range(0, len(products), 2000):
+                    shop.upsert_products(products[at : at + 2000])
+            shop.wait_indexed()
+            shop._parts.gather_suggestions()
+            yield shop
+
+
+def chinese(n: int, n_samples: int, seed: int) -> dict[str, object]:
+    """The Chinese catalogue: times by kind of typing, and whether the phrase that was meant came."""
+    rng = random.Random(seed)
+    world = World(WorldConfig(n_groups=n, n_shoppers=10, language="zh", currency="CNY"))
+    names = [kind.zh for kind in KINDS]
+    colours = [colour.zh for colour in COLOURS]
+    brands = [brand.in_china for brand in BRANDS]
+    kinds: dict[str, list[tuple[str, str]]] = {"chinese": [], "pinyin": [], "initials": [], "mixed": []}
+    for name in names:
+        said = syllables(name)
+        letters, firsts = "".join(said), "".join(s[0] for s in said)
+        kinds["chinese"] += [(name[:end], name) for end in range(1, len(name) + 1)]
+        kinds["chinese"] += [(f"{colour}{name}", name) for colour in rng.sample(colours, 4)]
+        kinds["pinyin"] += [(letters[:end], name) for end in range(len(said[0]) + 1, len(letters) + 1)]
+        kinds["pinyin"] += [(" ".join(said), name), (" ".join(said[:2]), name)]
+        kinds["initials"].append((firsts, name))
+        kinds["mixed"] += [(f"{colour}{letters}", name) for colour in rng.sample(colours, 4)]
+        kinds["mixed"] += [(f"{brand} {letters}", name) for brand in rng.sample(brands, 2)]
+        kinds["mixed"].append((name[0] + "".join(said[1:]), name))
+    result: dict[str, object] = {}
+    with shop_of([group_products(world, number)[0] for number in range(n)]) as shop:
+        for kind, cases in kinds.items():
+            cases = rng.sample(cases, min(n_samples, len(cases)))
+            times = keystrokes(shop, [typed for typed, _ in cases], rng)
+            whole = [(typed, name) for typed, name in cases if kind != "chinese" or typed.endswith(name)]
+            found = sum(
+                any(name in s.text for s in (*answer.suggestions[:5], *answer.products[:5]))
+                for typed, name in whole
+                for answer in (shop.suggest_with_products(typed, top_k=7),)
+            )
+            result[kind] = {**times, "meant_in_5": round(found / len(whole), 4)}
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--products", type=Path, required=True, help="a CSV with a column name or title")
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--chinese", type=int, default=0, metavar="N", help="time a Chinese catalogue of N products too"
+    )
     parser.add_argument("--misses", type=int, default=0, help="print so many cases that were missed")
     args = parser.parse_args()
     if not args.products.exists():
@@ -141,6 +233,14 @@ def main() -> None:
         "any5": round(tally["clean_any"] / len(cases), 4),
         "any5_error": round(tally["error_any"] / len(cases), 4),
     }
+    with shop_of(args.products) as shop:
+        rng = random.Random(args.seed)
+        result["in_shop"] = {
+            "clean": keystrokes(shop, [" ".join(meant) for _, meant, _, _ in cases], rng),
+            "error": keystrokes(shop, [" ".join(typed) for _, _, typed, _ in cases], rng),
+        }
+    if args.chinese:
+        result["chinese"] = chinese(args.chinese, args.samples, args.seed)
     print(json.dumps(result))
 
 

@@ -46,6 +46,7 @@ def erase(parts: Parts, visitor_id: str) -> dict[str, int]:
     stores.slates.flush()
     counts = {"events": stores.events.erase(visitor_id), "slates": stores.slates.erase(visitor_id)}
     parts.replay.rebuild()
+    parts.vocabulary.gather_suggestions()  # what only they and one other searched for is nobody's suggestion any more
     return counts
 
 

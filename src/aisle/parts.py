@@ -34,21 +34,16 @@ from aisle.models_in_use import ModelsInUse
 from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
-from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.search_ranking import SearchRanking
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
-from aisle.slate import HitMaker, group_title
+from aisle.slate import HitMaker
+from aisle.suggestions import Suggestions
 from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
-from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander
+from aisle.vocabulary import Vocabulary
 
 log = logging.getLogger("aisle")
-
-_WORDS_PATIENCE_S = 5.0
-"""Seconds that the reading of the catalogue's words waits for an import to end."""
-_SUGGESTIONS_EVERY_S = 900.0
-"""Seconds between looks at what shoppers have searched for."""
 
 
 class Parts:
@@ -65,12 +60,8 @@ class Parts:
         self.answers = AnswerCache(settings.search.cache_size)
         self.latencies = Latencies()
         self.hits = HitMaker(stores.catalog, stores.content)
-        self.suggester = Suggester()
-        self._entries: dict[int, Entry] = {}
-        self._words_changed = threading.Event()
-        self._words_due = -_WORDS_PATIENCE_S
-        self._suggestions_at, self._suggestions_seq, self._suggestions_took_s = -_SUGGESTIONS_EVERY_S, -1, 0.0
-        self.understander = Understander(Lexicon.empty(), max_chars=settings.server.max_query_chars)
+        self.suggestions = Suggestions()
+        self.vocabulary = Vocabulary(self)
         self._whole_histories = False
         every = settings.storage.snapshot_events
         self.replay = Replay(stores.events, stores.state, self._new_folds, snapshot_events=every)
@@ -85,11 +76,11 @@ class Parts:
         )
         self._n_importing = 0
         if indexes.dense is not None:
-            indexes.dense.hold = self._words_first
+            indexes.dense.hold = lambda: self.importing_words
         self._switching = threading.Lock()
         base = Pair(indexes.encoder, indexes.dense) if indexes.encoder and indexes.dense else None
         self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
-        self.meaning.hold = self._words_first
+        self.meaning.hold = lambda: self.importing_words
         self.retriever = self._new_retriever()
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
@@ -100,7 +91,7 @@ class Parts:
             Calls("events", poll_s, self._follow_events),
             Calls("models", poll_s, self._follow_models),
             Calls("encoder", poll_s, self.meaning.follow),
-            Calls("words", poll_s, self._follow_words),
+            Calls("words", poll_s, self.vocabulary.follow),
             Calls("ranking", poll_s, self.ranking.follow),
         ]
         self._closed = False
@@ -115,7 +106,7 @@ class Parts:
         opening: list[tuple[str, Callable[[], object]]] = [
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
-            ("words", self._follow_words),
+            ("words", self.vocabulary.follow),
         ]
         for name, follow in opening:
             try:
@@ -224,6 +215,11 @@ class Parts:
         return ("encoder",) if self.indexes.missing else ()
 
     @property
+    def understander(self) -> Understander:
+        """What reads queries now."""
+        return self.vocabulary.understander
+
+    @property
     def shoppers(self) -> ShopperStates:
         return self.replay.folds["shoppers"]  # type: ignore[return-value]
 
@@ -280,7 +276,7 @@ class Parts:
         return [(chosen[name], weight) for name, weight in SURFACES[surface].items() if name in chosen]
 
     def health(self) -> dict[str, Any]:
-        """How far the indexes are, and what cannot help now."""
+        """How far the indexes are, what cannot help now, and what never does."""
         seq, dense = self.stores.catalog.seq(), self.indexes.dense
         degraded = [self.indexes.missing] if self.indexes.missing else []
         degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error]
@@ -291,7 +287,19 @@ class Parts:
             "dense_seq": dense.seq if dense else 0,
             "event_seq": self.replay.seq,
             "degraded": degraded,
+            "notes": self._notes(),
         }
+
+    def _notes(self) -> list[str]:
+        """What is as the settings say, and yet less than could be."""
+        encoder, language = self.indexes.encoder, self.settings.shop.language
+        if encoder is None or encoder.covers(language):
+            return []
+        reads = ", ".join(self.settings.encoder.languages)
+        return [
+            f"the encoder {encoder.name} reads {reads}: searches in {language} go by words only "
+            "(a multilingual one is set with encoder.model and encoder.languages)"
+        ]
 
     # ------------------------------------------------------------- following
 
@@ -327,7 +335,9 @@ class Parts:
             self._n_importing -= 1
             self.nudge()
 
-    def _words_first(self) -> bool:
+    @property
+    def importing_words(self) -> bool:
+        """Whether products are still to become searchable by words: what takes every core waits for that."""
         behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
         return self._n_importing > 0 or behind
 
@@ -396,14 +406,8 @@ class Parts:
         self.trending.catalogue_changed()
         self.sessions.catalogue_changed()
         self.orders.catalogue_changed()
-        fresh = {g.ord: _suggestable(g) for g in groups if g.products}
-        gone = [g.ord for g in groups if not g.products]
-        self._entries.update(fresh)
-        for ord_ in gone:
-            self._entries.pop(ord_, None)
-        self.suggester.upsert(fresh.values())
-        self.suggester.remove(str(o) for o in gone)
-        self._words_changed.set()
+        self.suggestions.changed(groups)
+        self.vocabulary.changed()
 
     def _follow_events(self) -> bool:
         self.replay.keep_up()
@@ -418,33 +422,3 @@ class Parts:
             if "neighbours" in self.models.now.versions:  # no shopper should wait for the index to be made
                 self.sessions.index()
         return False
-
-    def _follow_words(self) -> bool:
-        """The catalogue's words for understanding, and what may be suggested."""
-        if self._words_first() and time.monotonic() < self._words_due + _WORDS_PATIENCE_S:
-            return False
-        if self._words_changed.is_set() and time.monotonic() >= self._words_due:
-            started = time.monotonic()
-            self._words_changed.clear()
-            self.understander = Understander(
-                Lexicon.of(self.indexes.lexical), max_chars=self.settings.server.max_query_chars
-            )
-            # A twentieth of one core at most, however often products change.
-            self._words_due = time.monotonic() + max(1.0, 20 * (time.monotonic() - started))
-        since = time.monotonic() - self._suggestions_at
-        due = since > _SUGGESTIONS_EVERY_S and self.replay.seq > self._suggestions_seq
-        # While an import goes on they are out of date again as soon as they are made.
-        rested = since >= (20 if self._words_first() else 2) * self._suggestions_took_s
-        if (self.suggester.stale and rested) or due:
-            started = self._suggestions_at = time.monotonic()
-            self._suggestions_seq = self.replay.seq
-            categories = dict(self.indexes.lexical.vocabulary("product_type"))
-            entries = [*list(self._entries.values()), *category_entries(categories)]
-            self.suggester.rebuild(entries, self.queries.popular())
-            self._suggestions_took_s = time.monotonic() - started
-        return False
-
-
-def _suggestable(group: Group) -> Entry:
-    lead = group.lead
-    return Entry(group_title(group), item_id=lead.item_id, image_link=lead.image_link, key=str(group.ord))

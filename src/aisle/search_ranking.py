@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import AisleError, ModelDamaged
+from aisle.han import HAN, simplified
 from aisle.index.title_words import TitleWords
 from aisle.learn.cross_encoder import CROSS_ENCODER
 from aisle.learn.ranking import MODEL_FILE, RANKING
@@ -31,7 +32,7 @@ from aisle.represent.categories import CategoryVectors
 from aisle.represent.texts import text_of
 from aisle.retrieve.hybrid import Retrieved
 from aisle.types import Ords, Query, Scores, now_ms
-from aisle.understand.text import HAN, stem
+from aisle.understand.text import stem
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -51,7 +52,7 @@ _BATCH: Final = 2000
 
 def tokens(text: str) -> list[str]:
     """The forms by which a query's words and a product's are compared; Chinese by characters."""
-    return [stem(word) for word in _TOKEN.findall(text.lower())]
+    return [stem(word) for word in _TOKEN.findall(simplified(text).lower())]
 
 
 @dataclass(frozen=True, slots=True)

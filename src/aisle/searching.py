@@ -5,19 +5,37 @@ Answers get their identity, and are remembered, in `aisle.shop`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from aisle.explain.reasons import MatchReasons
 from aisle.ports import Shopper
-from aisle.rank.page import rank_page
+from aisle.rank.page import SORTS, rank_page
+from aisle.retrieve.hybrid import Retrieved
 from aisle.types import Filters, Query, Slate
 from aisle.understand.highlight import highlighter
-from aisle.understand.query import relax, without
+from aisle.understand.relaxing import relax
+from aisle.wishing import Wishing
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
+
+
+_WISHED = 1000
+"""How many matches are read when the words wish for an order: the cheapest may match the words least."""
+
+
+def _relaxed(query: Query, found: Retrieved, retrieve: Callable[[Query], Retrieved]) -> tuple[Query, Retrieved]:
+    """The first milder reading whose words are found; else the first that finds anything."""
+    best = (query, found) if found.n_hits else None
+    for milder in relax(query):
+        again = retrieve(milder)
+        if again.n_hits and again.matched.any():
+            return milder, again
+        if again.n_hits and best is None:
+            best = milder, again
+    return best or (query, found)
 
 
 class Searching:
@@ -25,6 +43,7 @@ class Searching:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._wishing = Wishing(parts)
 
     def search(
         self,
@@ -39,25 +58,32 @@ class Searching:
     ) -> Slate:
         """One page of products for the words; see `Shop.search`."""
         parts, settings, offset = self._parts, self._parts.settings, page * hits_per_page
+        query = parts.understander.understand(text, ignore)
+        wish = query.sort if sort == "relevance" else ""
+        if wish in SORTS and not any(term.required for term in query.terms):
+            sort, wish = wish, ""  # nothing to be relevant to: the index orders everything
         window = settings.search.top_k if sort == "relevance" else hits_per_page
         retrieve = partial(
-            parts.retriever.retrieve, filters=conditions, facets=facets, sort=sort, offset=offset, top_k=window
+            parts.retriever.retrieve,
+            filters=conditions,
+            facets=facets,
+            sort=sort,
+            offset=offset,
+            top_k=max(window, _WISHED) if wish else window,
         )
-        query = without(parts.understander.understand(text), ignore)
         found = retrieve(query)
-        for milder in relax(query):
-            if found.n_hits:
-                break  # a guess must never empty the page: else what was understood becomes a wish
-            query, found = milder, retrieve(milder)
+        if not found.n_hits or not found.matched.any():
+            query, found = _relaxed(query, found, retrieve)
         if found.n_hits == 0 and parts.ord_of(text.strip()) >= 0:  # a product's own id, as its seller types it
             found = retrieve(Query(""), filters=(*conditions, parts.group_clause(text.strip())))
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
         ordered = parts.ranking.order(query, found, shopper)
+        scores = self._wishing.ordered(wish, ordered.scores, found) if wish else ordered.scores
         ranked = rank_page(
             found.ords,
-            ordered.scores,
+            scores,
             ordered.features,
             offset=offset,
             n=hits_per_page,

@@ -14,12 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from aisle import desk
+from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
+from aisle.keystrokes import Keystrokes
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
+from aisle.retrieve.suggest import Typed
 from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
@@ -67,6 +70,8 @@ class Shop:
         self._parts = parts
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
+        self._keystrokes = Keystrokes(parts)
+        self._answering = Answering(parts, self._surfaces.library)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -119,8 +124,9 @@ class Shop:
 
         `filters` are conditions such as `color:Red AND price < 60`; `facets`
         name the fields to count (None: the usual ones); `sort` is relevance,
-        price_asc, price_desc or newest; `ignore` takes back what was
-        understood, by kind (`color`, `price`, …). A search that finds nothing
+        price_asc, price_desc or newest, and wins over the order that the words
+        wish for; `ignore` takes back what was understood, by kind (`color`,
+        `price`, …), one thing of it (`color:red`), or `spelling`. A search that finds nothing
         comes with a `rescue`: what is near its meaning, or what the shopper may like.
 
         Raises InvalidFilter for a filter that does not parse or an unknown
@@ -143,6 +149,7 @@ class Shop:
         slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore, shopper)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
+        slate = self._answering.answered(slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
         if rescue is not None:
             slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))
@@ -196,9 +203,18 @@ class Shop:
         return shown
 
     def suggest(self, prefix: str, *, visitor_id: str = "", top_k: int = 8) -> list[Suggestion]:
-        """Completions of what is being typed: searches, categories, products."""
+        """Completions of what is being typed: searches, categories, products.
+
+        A visitor's own searches come first, marked `recent`, and what the session
+        is about comes before what it is not. Nobody gets another's searches
+        unless several shoppers made them.
+        """
+        return self.suggest_with_products(prefix, visitor_id=visitor_id, top_k=top_k, n_products=0).suggestions
+
+    def suggest_with_products(self, prefix: str, *, visitor_id: str = "", top_k: int = 8, n_products: int = 6) -> Typed:
+        """Searches and categories as in `suggest`, and beside them up to `n_products` products with their prices."""
         started = time.perf_counter()
-        found = self._parts.suggester.suggest(prefix, top_k)
+        found = self._keystrokes.suggest(prefix, visitor_id, top_k, n_products)
         self._parts.latencies.add("suggest", (time.perf_counter() - started) * 1000)
         return found
 

@@ -61,7 +61,7 @@ class Surfaces:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._library = Library(parts.stores.content, lambda: parts.indexes.encoder)
+        self.library = Library(parts.stores.content, lambda: parts.indexes.encoder)
         self._groups: tuple[Groups, int, list[dict[str, Any]]] | None = None
         self._popular: _Kept[tuple[Lift, Ords, Ords, Scores]] = _Kept(64)
         self._pages: _Kept[Retrieved] = _Kept(64)
@@ -323,8 +323,8 @@ class Surfaces:
         dense = parts.indexes.dense
         known = np.array([group.ord for group in groups], np.int32)
         vectors = dense.dense.vectors(known) if dense is not None and len(known) else None
-        pages = self._library.pages_about(groups, vectors, parts.settings.shop.language, top_k)
-        return [*pages, *self._library.reviews_of(groups, top_k, each=2 if item_ids else 1)]
+        pages = self.library.pages_about(groups, vectors, parts.settings.shop.language, top_k)
+        return [*pages, *self.library.reviews_of(groups, top_k, each=2 if item_ids else 1)]
 
     # ----------------------------------------------------------------- parts
 

@@ -17,7 +17,7 @@ STAGES = {
     "intake", "represent", "understand", "index", "retrieve", "rank", "learn",
     "converse", "insight", "explain", "evaluate", "protect",
 }  # fmt: skip
-FOUNDATION = {"types", "errors", "settings", "ports", "models"}
+FOUNDATION = {"types", "errors", "settings", "ports", "models", "han"}
 HEAVY = (
     "torch", "transformers", "lightgbm", "shap", "sentence_transformers", "torch_geometric", "implicit", "sklearn",
     "scipy",
@@ -62,7 +62,7 @@ def test_a_stage_imports_the_foundation_and_itself_only(stage: str) -> None:
 
 
 def test_the_foundation_stands_on_nothing_above_it() -> None:
-    order = ["errors", "types", "settings", "ports"]
+    order = ["errors", "types", "settings", "ports", "han"]
     for place, module in modules():
         if place in order:
             below = set(order[: order.index(place)]) | ({"types"} if place == "ports" else set())

@@ -175,6 +175,33 @@ def test_suggestions_forgive_a_typing_error(api: Api) -> None:
     assert any("Yoga Strap" in s["text"] for s in body["suggestions"][:5])
 
 
+def test_suggestions_may_bring_products_with_prices(api: Api) -> None:
+    asked = "/v1/suggest?query=yoga&n_products=3"
+    body = good(api.client.get(asked, headers=api.search), models.SuggestAnswer)
+    assert len(body["products"]) == 3
+    assert {p["kind"] for p in body["products"]} == {"product"}
+    assert all(p["price"].endswith(" USD") and p["item_id"] for p in body["products"])
+    assert all(s["kind"] != "product" for s in body["suggestions"])
+    body = good(api.client.get("/v1/suggest?query=yoga", headers=api.search), models.SuggestAnswer)
+    assert body["products"] == []
+    assert any(s["kind"] == "product" for s in body["suggestions"])
+    problem(api.client.get("/v1/suggest?query=yoga&n_products=99", headers=api.search), 422, "n_products")
+
+
+def test_a_shoppers_own_searches_are_suggested_to_nobody_else_and_erased_with_them(api: Api) -> None:
+    def own(visitor: str) -> list[str]:
+        answer = api.client.get(f"/v1/suggest?query=quiet&visitor_id={visitor}", headers=api.search)
+        body = good(answer, models.SuggestAnswer)
+        return [s["text"] for s in body["suggestions"] if s["recent"] or "quiet" in s["text"]]
+
+    event = {"name": "search", "visitor_id": "typist", "query": "quiet watch for dad"}
+    assert api.client.post("/v1/events", json=event, headers=api.events).status_code == 202
+    assert own("typist") == ["quiet watch for dad"]
+    assert own("somebody") == own("") == []
+    assert api.client.delete("/v1/visitors/typist", headers=api.admin).status_code == 200
+    assert own("typist") == []
+
+
 _ALWAYS = (
     "home", "similar", "together", "viewed", "trending", "complementary", "cart", "after_purchase", "rescue",
     "new_for_you",

@@ -96,6 +96,42 @@ def test_what_was_understood_is_shown_and_can_be_taken_back(shopper: Window) -> 
     settled(page, "1 product")
 
 
+def test_one_thing_of_several_is_taken_back_with_a_click(shopper: Window) -> None:
+    page = search(shopper, "red or green hoodie -trail, cheapest")
+    chips = page.locator("#chips .chip-understood")
+    expect(chips.filter(has_text="Cheapest first")).to_have_count(1)
+    settled(page, "2 products")
+    expect(page.locator("#results-list .card-title").first).to_have_text("Harbour Hoodie")
+    chips.filter(has_text="Without: trail").click()
+    settled(page, "3 products")
+    chips.filter(has_text="Red").click()
+    settled(page, "2 products")  # the one that does not come in green
+    assert "ignore=word%2Ccolor%3Ared" in page.url
+    expect(chips.filter(has_text="Green")).to_have_count(1)
+
+
+def test_a_mended_word_is_said_and_can_be_searched_as_it_was_typed(shopper: Window) -> None:
+    page = search(shopper, "hodie")
+    settled(page, "3 products")
+    expect(page.locator("#results-note")).to_contain_text("hoodie")
+    page.locator("#search-instead").click()
+    expect(page.locator(".empty h2")).to_contain_text("hodie")
+    assert "ignore=spelling" in page.url
+
+
+def test_what_was_given_up_is_said_in_the_language_of_the_page(shopper: Window) -> None:
+    page = shopper.open("/search?query=red+hoodie+under+$9&lang=zh")
+    expect(page.locator("#results-note")).to_contain_text("已去掉条件")
+    expect(page.locator("#results-note")).to_contain_text("9")
+    expect(page.locator("#chips .chip-understood").filter(has_text="红色")).to_have_count(1)
+
+
+def test_a_category_s_name_leads_to_the_category(shopper: Window) -> None:
+    page = search(shopper, "lamps")
+    page.locator("#answers a", has_text="Lamps").click()
+    page.wait_for_url("**/c/Home/Lamps")
+
+
 def test_the_card_shows_the_colour_that_was_asked_for(shopper: Window) -> None:
     page = search(shopper, "blue hoodie")
     sources = page.locator("#results-list .card img").evaluate_all("all => all.map(one => one.src)")
@@ -359,3 +395,46 @@ def test_a_search_that_finds_nothing_says_what_it_shows_instead(shopper: Window)
 def test_a_page_to_read(shopper: Window) -> None:
     page = shopper.open("/read/returns")
     expect(page.locator("h1")).to_have_text("There is no such page")
+
+
+def test_products_show_as_one_types(shopper: Window) -> None:
+    page = shopper.open("/")
+    page.locator("#query").press_sequentially("hood", delay=30)
+    cards = page.locator("#suggestions .instant")
+    expect(cards).to_have_count(3)
+    assert "$" in cards.first.locator(".price").inner_text()
+    expect(cards.first).to_have_attribute("role", "option")
+    words = page.locator("#suggestions .suggestions-words [role=option]").count()
+    for _ in range(words + 1):
+        page.keyboard.press("ArrowDown")
+    expect(cards.first).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#query")).to_have_attribute("aria-activedescendant", f"suggestion-{words}")
+    page.keyboard.press("ArrowUp")
+    expect(cards.first).to_have_attribute("aria-selected", "false")
+
+
+def test_an_empty_box_offers_ones_own_searches(shopper: Window) -> None:
+    page = search(shopper, "breeze tee")
+    shopper.live.wait_for(shopper.visitor_id, "search")
+    page = shopper.open("/")
+    page.locator("#query").focus()
+    own = page.locator("#suggestions [role=option]", has_text="breeze tee")
+    expect(own).to_be_visible()
+    expect(page.locator("#suggestions h3").first).to_have_text("Your searches")
+
+
+def test_nothing_is_asked_while_an_input_method_composes(shopper: Window) -> None:
+    page = shopper.open("/")
+    asked: list[str] = []
+    page.on("request", lambda request: "/v1/suggest" in request.url and asked.append(request.url))
+    page.locator("#query").focus()
+    page.wait_for_timeout(400)
+    asked.clear()
+    session = page.context.new_cdp_session(page)
+    for text in ("h", "ho", "hood"):
+        session.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
+        page.wait_for_timeout(200)
+    assert asked == []
+    session.send("Input.insertText", {"text": "hoodie"})
+    expect(page.locator("#suggestions .instant").first).to_be_visible()
+    assert len(asked) == 1

@@ -65,7 +65,7 @@ def group_products(world: World, number: int) -> list[Product]:
     has_patterns = "striped" in kind.features
     pattern = (_PATTERNS_ZH if zh else _PATTERNS_EN).get(int(goods.look[number]), "") if has_patterns else ""
     details = MappingProxyType(_details(world, number, kind, zh))
-    name = brand.zh if zh else brand.en
+    name = brand.in_china if zh else brand.en
     products = []
     for item_id, (colour, size), quantity in zip(ids, choices, left, strict=True):
         dearer = 1 + 0.35 * kind.sizes.index(size) if size and kind.department in "KO" else 1.0

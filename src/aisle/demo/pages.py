@@ -18,8 +18,8 @@ class Offer:
 
 OFFERS: tuple[Offer, ...] = (
     Offer(
-        ("Free delivery over $60", "满 60 包邮"),
-        ("Orders over $60 are delivered free of charge, everywhere.", "订单满 60 元全国包邮。"),
+        ("Free delivery over $60", "满 399 包邮"),
+        ("Orders over $60 are delivered free of charge, everywhere.", "订单满 399 元全国包邮。"),
         -20,
         60,
     ),
@@ -103,8 +103,8 @@ We began with a market stall and six mugs. We still pick every product ourselves
 PAGES_ZH: dict[str, str] = {
     "delivery": """配送说明
 工作日 14:00 前下单，当天发货。
-标准配送需要两到四个工作日，运费 4.9 元，满 60 元包邮。
-加急配送次日送达，运费 12 元。
+标准配送需要两到四个工作日，运费 12 元，满 399 元包邮。
+加急配送次日送达，运费 25 元。
 包裹发出后，我们会通过邮件发送物流查询链接。
 椅子、帐篷等大件由承运商提前电话预约送货。""",
     "returns": """退货与退款
@@ -127,7 +127,7 @@ PAGES_ZH: dict[str, str] = {
 请发送故障照片和订单号，我们会在一个工作日内回复。
 能修的我们都会修，帐篷、灯具和钢笔的备件保留十年。""",
     "contact": """联系我们
-邮箱 hello@shop.example，电话 +1 555 0100，工作日 9:00–18:00。
+邮箱 hello@shop.example，电话 400-555-0100，工作日 9:00–18:00。
 请准备好以两个字母开头的订单号。""",
     "privacy": """隐私
 我们会记住您浏览过的商品，以便推荐您可能喜欢的东西，但不会把数据卖给任何人。

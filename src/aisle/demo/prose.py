@@ -7,7 +7,7 @@ from random import Random
 
 from aisle.demo.features import FEATURES, MATERIALS
 from aisle.demo.kinds import KINDS, Kind
-from aisle.demo.words import BRANDS, LINES, STYLES
+from aisle.demo.words import BRANDS, LINES, STYLES, Brand
 from aisle.demo.world import World
 
 USES_EN: dict[str, tuple[str, ...]] = {
@@ -132,12 +132,28 @@ BOOK_ZH = {
         ("葡萄牙", "北海道", "阿尔卑斯", "云南", "苏格兰", "巴塔哥尼亚", "爱琴海", "越南", "挪威"),
     ),
 }
-GENDER_EN, GENDER_ZH = ("", "Men's ", "Women's "), ("", "男士", "女士")
+GENDER_EN = ("", "Men's ", "Women's ")
+GENDERS_ZH = (("", ""), ("男士", "男款"), ("女士", "女款"))
+MODELS = ("RX", "NV", "AQ", "KT", "Z", "M")
+"""What model numbers begin with in Chinese titles."""
 
 
 def _book_title(kind: Kind, rng: Random, zh: bool) -> str:
     shapes, a, b, c = (BOOK_ZH if zh else BOOK_EN)[kind.key]
     return rng.choice(shapes).format(a=rng.choice(a), b=rng.choice(b), c=rng.choice(c))
+
+
+def _chinese_title(kind: Kind, brand: Brand, line: str, whom: str, traits: str, rng: Random) -> str:
+    """As marketplaces write them: glued or spaced, the maker in both scripts, gear with a model number."""
+    if not brand.is_latin:
+        return rng.choice(
+            (f"{brand.zh} {line} {whom}{traits}{kind.zh}", f"{brand.zh}{whom}{traits}{kind.zh} {line}系列")
+        )
+    maker = rng.choice((brand.en, f"{brand.en} {brand.zh}"))
+    if kind.department in "SEO":
+        model = f"{rng.choice(MODELS)}{rng.randrange(10, 99)}{rng.choice(('', '0', '0 Pro'))}"
+        return rng.choice((f"{maker} {whom} {traits} {kind.zh} {model}", f"{maker} {model} {whom}{traits}{kind.zh}"))
+    return f"{maker} {line} {whom}{traits}{kind.zh}"
 
 
 def write(world: World, number: int) -> tuple[str, str]:
@@ -155,12 +171,12 @@ def write(world: World, number: int) -> tuple[str, str]:
 
     if zh:
         brand_name, noun, style_word, line_name = brand.zh, kind.zh, word[1], line[1]
-        whom = GENDER_ZH[goods.gender[number]]
         if is_book:
             title = f"{title} {first.zh}{noun} {brand_name}"
         else:
-            head = rng.choice((f"{first.zh}", f"{style_word}{first.zh}", f"{first.zh}{material.zh}"))
-            title = f"{brand_name} {line_name} {whom}{head}{noun}"
+            whom = rng.choice(GENDERS_ZH[goods.gender[number]])
+            traits = rng.choice((first.zh, f"{style_word}{first.zh}", f"{first.zh}{material.zh}"))
+            title = _chinese_title(kind, brand, line_name, whom, traits, rng)
         openings: tuple[str, ...] = OPENINGS_ZH
         closings = CLOSINGS_ZH[kind.department]
         use = rng.choice(USES_ZH[kind.department])
@@ -198,6 +214,7 @@ def write(world: World, number: int) -> tuple[str, str]:
     middle = lines[: rng.randint(1, 2)]
     if first.line_en not in middle and first.line_zh not in middle:
         middle = [first.line_zh if zh else first.line_en, *middle[:1]]
+    title = " ".join(title.split())
     sentences = [opening, *middle]
     if rng.random() < 0.6:
         sentences.append(rng.choice(closings).format(line=line_name))

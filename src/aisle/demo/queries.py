@@ -26,6 +26,14 @@ UNSOLD_EN = (
 )
 UNSOLD_ZH = ("冲浪板", "打印机墨盒", "汽车电瓶", "狗粮", "鱼竿", "小提琴", "浇水管", "婴儿车")
 
+NOUNS_ZH: dict[str, tuple[str, ...]] = {
+    "hoodie": ("卫衣", "连帽衫"), "tee": ("短袖", "t恤"), "trousers": ("裤子",), "jacket": ("外套",),
+    "dress": ("裙子",), "sneaker": ("板鞋", "鞋子"), "running": ("跑鞋", "运动鞋"), "boot": ("短靴",),
+    "backpack": ("背包", "书包"), "handbag": ("女包",), "headphones": ("耳机",), "earbuds": ("蓝牙耳机",),
+    "powerbank": ("移动电源",), "mug": ("杯子",), "bottle": ("保温杯",), "notebook": ("本子",), "plush": ("玩偶",),
+}  # fmt: skip
+"""What else shoppers call a kind of product."""
+
 _UNSOLD = frozenset(UNSOLD_EN + UNSOLD_ZH)
 _NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyz", "svxswdfguhjknbiowearycqztx", strict=True))
 
@@ -54,17 +62,23 @@ def write_query(world: World, need: Need, gender: int, rng: Random) -> str:
         return rng.choice(UNSOLD_ZH if zh else UNSOLD_EN)
     words = []
     if need.colour >= 0:
-        words.append(COLOURS[need.colour].zh.removesuffix("色") + "色" if zh else COLOURS[need.colour].en.lower())
+        words.append(COLOURS[need.colour].zh if zh else COLOURS[need.colour].en.lower())
     if need.feature >= 0:
         feature = FEATURES[kind.features[need.feature]]
         words.append(feature.zh if zh else feature.en.lower())
     has_gender = "m" in kind.gender and "w" in kind.gender and rng.random() < 0.3
     if zh:
-        noun = kind.zh
+        noun = rng.choice((kind.zh, kind.zh, *NOUNS_ZH.get(kind.key, ())))
         if has_gender:
-            words.insert(0, "男士" if gender == 1 else "女士")
-        text = "".join([*words, noun])
-        return f"{text} {need.max_price:.0f}以下" if np.isfinite(need.max_price) else text
+            words.insert(0, rng.choice(("男士", "男款", "男") if gender == 1 else ("女士", "女款", "女")))
+        if rng.random() < 0.06:
+            words.insert(0, rng.choice([b.in_china for b in BRANDS if kind.department in b.departments]) + " ")
+        text = (" " if rng.random() < 0.2 else "").join([*words, noun])
+        if np.isfinite(need.max_price):
+            return (
+                f"{text}{rng.choice((' ', ''))}{need.max_price:.0f}{rng.choice(('以下', '元以下', '元以内', '块以内'))}"
+            )
+        return text
     noun = kind.en.lower() if rng.random() < 0.7 else rng.choice(kind.synonyms)
     if rng.random() < 0.06:
         brands = [b.en for b in BRANDS if kind.department in b.departments]

@@ -117,7 +117,8 @@ class Traffic:
         if rng.random() < 0.25:
             feature = rng.randrange(len(k.features))
         if rng.random() < 0.1:
-            price = float(round(k.price * rng.uniform(0.7, 1.3) / 5) * 5 or 5)
+            limit = k.price * world.config.price_scale * rng.uniform(0.7, 1.3)
+            price = float(round(limit / 5) * 5 or 5)
         return Need(KIND_INDEX[k.key], colour, feature, price)
 
     # ---------------------------------------------------------------- lists

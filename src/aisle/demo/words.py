@@ -149,6 +149,16 @@ class Brand:
     styles: tuple[int, int]
     departments: str
 
+    @property
+    def is_latin(self) -> bool:
+        """Whether Chinese shops write the name in Latin letters too, as they do with makers of gear and gadgets."""
+        return bool({"S", "E", "O"} & set(self.departments))
+
+    @property
+    def in_china(self) -> str:
+        """The name in a Chinese catalogue."""
+        return self.en if self.is_latin else self.zh
+
 
 # departments: A apparel, S shoes, B bags, H home, K kitchen, E electronics, O outdoors, C beauty, T toys, P paper
 BRANDS: tuple[Brand, ...] = (

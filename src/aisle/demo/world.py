@@ -50,6 +50,11 @@ class WorldConfig:
         if self.language not in ("en", "zh"):
             raise ValueError(f"the demo speaks en and zh, not {self.language!r}")
 
+    @property
+    def price_scale(self) -> float:
+        """What prices in this currency are against those of `Kind.price`, which are in dollars."""
+        return 7.0 if self.currency == "CNY" else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -250,7 +255,7 @@ class World:
 
     @cached_property
     def _usual_log_price(self) -> Floats:
-        return np.log(np.array([kind.price for kind in KINDS], np.float32))
+        return np.log(np.array([kind.price * self.config.price_scale for kind in KINDS], np.float32))
 
     @cached_property
     def by_kind(self) -> tuple[Numbers, ...]:
@@ -316,7 +321,7 @@ def draw_goods(config: WorldConfig) -> Goods:
     brand_vibes = rng.normal(0, 1, (len(BRANDS), N_VIBES))
     vibes = 0.45 * brand_vibes[brand] + rng.normal(0, 0.9, (n, N_VIBES))
     quality = rng.normal(0, 1, n)
-    usual = np.array([k.price for k in KINDS])[kind]
+    usual = np.array([k.price for k in KINDS])[kind] * config.price_scale
     price = usual * np.array([b.level for b in BRANDS])[brand] * np.exp(rng.normal(0, 0.22, n) + 0.07 * quality)
     sizes = np.array([len(k.sizes) for k in KINDS])[kind]
     stock = np.where(rng.random(n) < 0.03, 0, rng.poisson(14, n) + 1) * np.maximum(sizes, 1)
@@ -332,7 +337,7 @@ def draw_goods(config: WorldConfig) -> Goods:
         styles=(styles - 1 / len(STYLES)).astype(np.float32),
         vibes=(vibes * 0.45).astype(np.float32),
         quality=quality.astype(np.float32),
-        price=_shop_price(price).astype(np.float32),
+        price=(_yuan(price) if config.currency == "CNY" else _shop_price(price)).astype(np.float32),
         discount=np.where(rng.random(n) < 0.16, rng.choice([0.1, 0.15, 0.2, 0.3], n), 0).astype(np.float32),
         stock=stock.astype(np.int32),
     )
@@ -355,4 +360,12 @@ def _draw_colours(rng: np.random.Generator, kind: NDArray[np.int64], u: NDArray[
 def _shop_price(price: NDArray[np.float64]) -> NDArray[np.float64]:
     """Prices as shops write them: 12.90, 54.00, 129.00."""
     shop_price: NDArray[np.float64] = np.where(price < 30, np.maximum(np.floor(price), 3) + 0.9, np.round(price))
+    return shop_price
+
+
+def _yuan(price: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Prices as Chinese shops write them: 29.90, 89.00, 399.00."""
+    shop_price: NDArray[np.float64] = np.where(
+        price < 60, np.maximum(np.floor(price), 9) + 0.9, np.maximum(np.round(price / 10) * 10 - 1, 59)
+    )
     return shop_price

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from aisle.han import simplified
 from aisle.types import NOTHING, Clause, Group, Query, Reason
 
 SENTENCES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -249,12 +250,16 @@ def reasons_for_match(
     return MatchReasons(query)(group, rating, n_reviews)
 
 
+_UNSAID: Final = frozenset({"sort", "sale", "item", "word", "age"})
+"""What was understood that makes no sentence of its own; being on sale has one anyhow."""
+
+
 class MatchReasons:
     """`reasons_for_match` for the many products of one answer: the query is read once."""
 
     def __init__(self, query: Query, *, by_meaning: bool = True) -> None:
         """`by_meaning`: whether meaning took part, so that a product without the words is near in meaning."""
-        self._understood = query.understood
+        self._understood = tuple(u for u in query.understood if not u.clause.exclude and u.kind not in _UNSAID)
         typed = dict.fromkeys(_WORD.findall(query.corrected or query.text))
         self._words = [(word, _fold(word), bool(_CJK.search(word))) for word in typed]
         self._far = Reason("close_meaning", query.semantic_text.strip() or query.text.strip())
@@ -310,7 +315,7 @@ def _has_form(word: str, have: set[str]) -> bool:
 
 
 def _fold(text: str) -> str:
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return text.lower() if text.isascii() else simplified(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _held(kind: str, clause: Clause, group: Group) -> str:

@@ -30,6 +30,9 @@ class TextEncoder(Encoder, Protocol):
     def covers(self, language: str) -> bool:
         """Whether the encoder was trained on that language (ISO 639-1)."""
 
+    def knows(self, word: str) -> bool:
+        """Whether a word stands whole in the encoder's vocabulary: then it is a real word, and no typing error."""
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32[n, dim], rows of length 1."""
 

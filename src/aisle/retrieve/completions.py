@@ -21,10 +21,15 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.han import has_han, simplified
+
 WORD: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+")
 """A word, or one Chinese character."""
 
 MAX_WORDS: Final = 10
+MAX_CHINESE: Final = 31
+"""Words of a text with Chinese, in which every character is one."""
+PLACE_BITS: Final = 5
 MAX_PREFIX: Final = 14
 """Letters up to which the tree of prefixes is kept."""
 
@@ -36,6 +41,9 @@ EDITED_FIRST: Final = 0.15
 PER_WORD: Final = 0.03
 MISSING: Final = 1.0
 NOWHERE: Final = -9
+ENOUGH: Final = 8
+"""With so many texts found, a typing error is not looked for."""
+
 SURE_WORDS: Final = 2
 """With more words than this, all found in one text, a typing error is no longer looked for."""
 
@@ -53,11 +61,12 @@ _Range: TypeAlias = tuple[int, int, int]
 
 
 class Match(NamedTuple):
-    """A text that matches; `words` are the beginnings that were looked for in the end."""
+    """A text that matches; `words` are the beginnings that were looked for in the end, `whole` that none is missing."""
 
     row: int
     score: float
     words: Words
+    whole: bool = True
 
 
 class _Typo:
@@ -80,16 +89,21 @@ def _size(places: slice) -> int:
 
 
 def fold_word(word: str) -> str:
-    """A word without case, width and accents."""
+    """A word without case, width and accents; Chinese as simplified characters."""
     if word.isascii():
         return word.lower()
+    if len(word) == 1 and "㐀" <= word <= "\ufaff":
+        return simplified(word)
     plain = unicodedata.normalize("NFKD", word)
     return unicodedata.normalize("NFKC", "".join(c for c in plain if not unicodedata.combining(c))).casefold()
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, folded, at most MAX_WORDS."""
-    return [fold_word(m) for m in WORD.findall(text)[:MAX_WORDS]]
+    """The words of a text, folded, at most MAX_WORDS, or MAX_CHINESE where there is Chinese among them."""
+    found = WORD.findall(text)
+    if len(found) > MAX_WORDS:
+        found = found[: MAX_CHINESE if has_han(text) else MAX_WORDS]
+    return [fold_word(m) for m in found]
 
 
 class Completions:
@@ -104,7 +118,7 @@ class Completions:
                 of_word = postings.get(word)
                 if of_word is None:
                     of_word = postings[word] = array("I")
-                of_word.append(row << 4 | place)
+                of_word.append(row << PLACE_BITS | place)
         self.n = len(texts)
         self._words = sorted(postings)
         self._word_at = {word: at for at, word in enumerate(self._words)}
@@ -113,7 +127,7 @@ class Completions:
         packed = np.concatenate(
             [np.frombuffer(postings[w], np.uint32) for w in self._words] or [np.empty(0, np.uint32)]
         )
-        self._rows, places = (packed >> 4).astype(np.int32), packed & 15
+        self._rows, places = (packed >> PLACE_BITS).astype(np.int32), packed & (2**PLACE_BITS - 1)
         self._base = np.asarray(boosts, np.float32) - PER_WORD * lengths
         self._alone = self._base[self._rows] + np.where(places == 0, 1 + AT_START, 1).astype(np.float32)
         # The same the other way round: the words of each text, in their order.
@@ -141,26 +155,38 @@ class Completions:
         """Whether it is a whole word of some text."""
         return word in self._word_at
 
+    def likeliest(self, begun: str) -> str:
+        """The word of most texts among those that begin so; empty when none does."""
+        low = bisect_left(self._words, begun)
+        high = bisect_left(self._words, begun + "\U0010ffff", low)
+        return self._words[low + int(np.diff(self._starts[low : high + 1]).argmax())] if low < high else ""
+
     # --------------------------------------------------------------- search
 
-    def search(self, words: Sequence[str], *, last_whole: bool, top_k: int) -> list[Match]:
+    def search(self, words: Sequence[str], *, last_whole: bool, top_k: int, forgiving: bool = True) -> list[Match]:
         """Texts with all the words, the last one begun unless `last_whole`; best first.
 
-        When those are fewer than `top_k`, also texts with one typing error in
+        When those are few, also texts with one typing error in
         one of the words; when there are none of either, texts with most of the words.
+        Only those with all words as typed when not `forgiving`.
         """
         if not self.n or not words:
             return []
         wanted = [self._range(word, last_whole or at + 1 < len(words)) for at, word in enumerate(words)]
         rows = self._rows_with(wanted) if len(words) > 1 else self._likely([(wanted[0], 0.0)], top_k)
         found = self._best(*self._scored(rows, wanted), top_k, tuple(words))
-        if len(found) < (1 if len(words) > SURE_WORDS else top_k):
-            for at, word in enumerate(words):
+        if not forgiving:
+            return found
+        if len(found) < (1 if len(words) > SURE_WORDS else min(top_k, ENOUGH)):
+            # Where no text has a word, an error in another word helps nobody.
+            lacking = [at for at, (low, high, _) in enumerate(wanted) if low == high]
+            for at in range(len(words)) if not lacking else lacking if len(lacking) == 1 else ():
+                word = words[at]
                 if len(word) > 1 and not word.isdigit():  # another number is another product
                     found += self._mistyped(words, wanted, at, last_whole or at + 1 < len(words), top_k)
         if not found and len(words) > 1:
             rows, scores = self._scored(self._rows_with_most(wanted), wanted, all_held=False)
-            found = self._best(rows, scores - MISSING, top_k, tuple(words))
+            found = [m._replace(whole=False) for m in self._best(rows, scores - MISSING, top_k, tuple(words))]
         return sorted(found, key=lambda m: (-m.score, m.row))[: 2 * top_k]
 
     def _range(self, word: str, whole: bool) -> _Range:

@@ -33,6 +33,11 @@ READ_CHARS: Final = 600
 NEAR: Final = 0.25
 """Least score for a page to be about a product: cosine, or its share of the product's telling words."""
 
+NEARLY: Final = 0.75
+"""Share of the best page's score from which another page answers a question too."""
+
+PASSAGE_CHARS: Final = 260
+
 TELLING_CHARS: Final = 300.0
 """A review of this length tells all that one can; a longer one no more."""
 
@@ -42,6 +47,10 @@ _COMMON: Final = frozenset(
     """and are but for from has have not our that the their them they this was with you your
     one two three four five six ten first without like""".split()  # noqa: SIM905
 )
+
+
+_VAGUE: Final = frozenset({"policy", "policie", "information", "question", "shop", "store", "cost", "time", "long"})
+"""What any help page may be called; a question for one is about its other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,27 @@ class Library:
                 )
             )  # fmt: skip
         return found
+
+    def pages_for(self, question: str, language: str, top_k: int) -> list[tuple[Page, str]]:
+        """Pages that answer a question, best first, each with the passage that does."""
+        pages, words, frequency, of_pages = self._read(language)
+        asked = _words(question)
+        asked = [w for w in asked if w not in _VAGUE] or asked
+        if not pages:
+            return []
+        scores = np.array([_share(asked, w, frequency, len(pages)) for w in words])
+        titles = np.array([_share(asked, Counter(_words(p.title)), frequency, len(pages)) for p in pages])
+        scores = scores + 0.5 * titles
+        encoder = self._encoder()
+        if of_pages is not None and encoder is not None:
+            try:
+                scores[: len(of_pages)] += of_pages @ encoder.encode([question])[0]
+            except (AisleError, RuntimeError, OSError, MemoryError) as error:
+                log.warning("pages are found by words only: %s", error)
+        best = np.argsort(-scores, kind="stable")[:top_k].tolist()
+        # The second best only when it is nearly as good: a wrong page is worse than none.
+        kept = [place for place in best if scores[place] >= max(NEAR, NEARLY * scores[best[0]])]
+        return [(pages[place], _passage(pages[place], asked, frequency, len(pages))) for place in kept]
 
     def reviews_of(self, groups: Sequence[Group], top_k: int, *, each: int = 1) -> list[Reading]:
         """The reviews of some products that tell the most, at most so many `each`."""
@@ -154,6 +184,24 @@ def _overlap(words: Iterable[str], page: Counter[str], frequency: Counter[str], 
     total = sum(weights.values())
     have = sum(weight for w, weight in weights.items() if w in page)
     return have / total * min(1.0, have / 3) if total else 0.0
+
+
+def _share(asked: Iterable[str], page: Counter[str], frequency: Counter[str], n_pages: int) -> float:
+    """The share of a question's words that a page has, the rarer the heavier; in [0, 1]."""
+    weights = {w: math.log1p(n_pages / frequency[w]) for w in set(asked) if w in frequency}
+    total = sum(weights.values())
+    return sum(weight for w, weight in weights.items() if w in page) / total if total else 0.0
+
+
+def _passage(page: Page, asked: Sequence[str], frequency: Counter[str], n_pages: int) -> str:
+    """The lines of a page that have most of the question's words."""
+    lines = [" ".join(line.split()) for line in page.text.splitlines()]
+    lines = [line for line in lines if line and line != page.title]
+    if not lines:
+        return ""
+    scores = [_share(asked, Counter(_words(line)), frequency, n_pages) for line in lines]
+    at = max(range(len(lines)), key=lambda i: (scores[i] * min(1.0, len(lines[i]) / 40), -i))
+    return _excerpt(" ".join(lines[at : at + 4]), "", PASSAGE_CHARS)
 
 
 def _telling(review: Review) -> float:

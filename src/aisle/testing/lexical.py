@@ -186,6 +186,26 @@ class LexicalIndexContract:
         assert self.found(index, "夏季连衣裙") == [0]
         assert self.found(index, "", (where("color", "蓝色"),)) == [1]
 
+    def test_chinese_is_found_in_either_script_and_by_one_character(self, index: LexicalIndex) -> None:
+        index.upsert(
+            [group(0, item("紅色連衣裙")), group(1, item("步昂缓震跑步鞋", brand="步昂")), group(2, item("T恤"))]
+        )
+        index.commit(1)
+        for written in ("红色连衣裙", "紅色連衣裙"):
+            assert self.found(index, written) == [0]
+        assert self.found(index, "鞋") == [1]
+        assert self.found(index, "裙") == [0]
+        assert self.found(index, "步昂") == [1]
+        assert self.found(index, "恤") == [2]
+        assert self.found(index, "运动鞋") == [1], "a word that no product has is looked for by its last character"
+
+    def test_the_words_of_chinese_are_told(self, index: LexicalIndex) -> None:
+        assert index.vocabulary("chinese") == []
+        index.upsert([group(0, item("紅色連衣裙")), group(1, item("蓝色连衣裙")), group(2, item("hoodie"))])
+        index.commit(1)
+        assert dict(index.vocabulary("chinese"))["连衣裙"] == 2
+        assert "hoodie" not in dict(index.vocabulary("chinese"))
+
     # ---------------------------------------------------------------- filters
 
     @pytest.mark.parametrize(

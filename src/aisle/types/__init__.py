@@ -11,14 +11,15 @@ from __future__ import annotations
 from aisle.types.arrays import NOTHING, Ords, Scores, Vectors
 from aisle.types.catalogue import Availability, Group, ItemPage, Money, Page, Product, Promotion, Review
 from aisle.types.events import EVENT_NAMES, Ack, Event, EventItem, LoggedEvent
-from aisle.types.query import Clause, Filters, Judgement, Query, Term, Understood
+from aisle.types.query import Clause, Filters, Intent, Judgement, Query, Term, Understood
 from aisle.types.records import ImportSummary, ModelVersion, Reject, now_ms
-from aisle.types.slate import Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
+from aisle.types.slate import Answer, Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
 
 __all__ = [
     "EVENT_NAMES",
     "NOTHING",
     "Ack",
+    "Answer",
     "Availability",
     "Candidates",
     "Clause",
@@ -30,6 +31,7 @@ __all__ = [
     "Group",
     "Hit",
     "ImportSummary",
+    "Intent",
     "ItemPage",
     "Judgement",
     "LoggedEvent",

@@ -89,12 +89,28 @@ class FacetValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What answers a search beside products: an offer that holds now, a help page, a category.
+
+    `target` is the promotion's id, the page's id or the category's path; `ends_ms` when an offer ends (0: never).
+    """
+
+    kind: Literal["promotion", "page", "category"]
+    target: str
+    title: str
+    text: str = ""
+    coupon_code: str = ""
+    ends_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Slate:
     """An answer: what is shown, and enough to learn from it later.
 
     `n_hits` counts all that match; `facets` are counted over exactly those.
     `features` are aligned with `hits`; `degraded` names parts that could not help. A search that found nothing
-    shows its `rescue` instead; `context` is what was known of the moment.
+    shows its `rescue` instead; `answers` are what the words asked for beside products; `context` is
+    what was known of the moment.
     """
 
     list_id: str
@@ -115,11 +131,16 @@ class Slate:
     degraded: tuple[str, ...] = ()
     context: Context = Context()
     rescue: Slate | None = None
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A completion of what is being typed. `highlight` marks the typed part with <em>."""
+    """A completion of what is being typed. `highlight` marks the typed part with <em>.
+
+    `recent` says that it is a search of the shopper's own. A product comes with
+    its `price`, and what it `was` before a sale.
+    """
 
     text: str
     kind: Literal["query", "category", "product"]
@@ -127,3 +148,6 @@ class Suggestion:
     item_id: str = ""
     image_link: str = ""
     highlight: str = ""
+    recent: bool = False
+    price: Money | None = None
+    was: Money | None = None

@@ -1,347 +1,391 @@
 """A shopper's words to a `Query`: what filters, what only speaks for a product, what must match.
 
 A hard condition is a promise to leave products out, so only what is sure gets
-one: a price limit, a gender, a size in clear form, and a colour of this shop
-said beside other words. When a guess still empties the page, `relax` makes
-wishes of all but the price.
+one: a price limit, a gender, a size in clear form, a colour of this shop said
+beside other words, what is not wanted. When a guess still empties the page,
+`relaxing` lets go of one after the other.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
+from aisle.han import simplified
 from aisle.types import Clause, Query, Term, Understood
-from aisle.understand.lexicon import MAX_PHRASE_WORDS, Lexicon
+from aisle.understand import chinese
+from aisle.understand.draft import Draft
+from aisle.understand.intent import intent_of
+from aisle.understand.lexicon import MAX_PHRASE_WORDS, Lexicon, Meaning
+from aisle.understand.mending import Mended, mend, other_names, stand_ins
+from aisle.understand.negation import take_unwanted
+from aisle.understand.people import take_people
 from aisle.understand.prices import PriceLimit, find_prices
-from aisle.understand.text import Word, language_of, normalise, words
+from aisle.understand.sizes import take_sizes
+from aisle.understand.sorting import SURE, Wish, find_wishes
+from aisle.understand.text import Word, language_of, normalise, stem, words
+from aisle.understand.units import other_forms
 from aisle.understand.wordlists import (
-    AGES,
-    CHINESE_STOP,
     GENDERS,
-    GENDERS_AFTER_FOR,
     NEAR_COLORS,
-    NEGATIONS,
     SAME_COLORS,
-    SPELLINGS,
     STOP_WORDS,
-    SYNONYMS,
 )
 
 MAX_TERMS = 16
 MAX_ATTRIBUTE_BOOSTS = 3
-
-_SIZE_LETTERS = re.compile(r"^(?:x{1,4}s|x{1,5}l|[2-6]xl|[2-6]xs|xxs|xxxl)$")
-_CHINESE_STOP = re.compile(CHINESE_STOP)
-_CHINESE_SIZE = re.compile(r"(?<![a-z0-9])([a-z]{1,4}|\d{1,3})\s?码", re.IGNORECASE)
-_SAME: dict[str, tuple[str, ...]] = {w: tuple(o for o in group if o != w) for group in SPELLINGS for w in group}
-_NEAR: dict[str, tuple[str, ...]] = {}
-for _group in SYNONYMS:
-    for _word in _group:
-        _NEAR[_word] = (*_NEAR.get(_word, ()), *(o for o in _group if o != _word))
+AS_TYPED = "spelling"
+"""Among what is ignored: leave the spelling alone."""
 
 
 class Understander:
-    """Reads queries against one picture of the catalogue; a few tens of microseconds each."""
+    """Reads queries against one picture of the catalogue; about a tenth of a millisecond each."""
 
     def __init__(self, lexicon: Lexicon | Callable[[], Lexicon], *, max_chars: int = 512) -> None:
         self._lexicon = lexicon if callable(lexicon) else lambda: lexicon
         self._max_chars = max_chars
 
-    def understand(self, text: str) -> Query:
-        """The meaning of any text; never raises."""
-        cleaned = normalise(text, self._max_chars)
-        if not cleaned:
+    def understand(self, text: str, ignore: Collection[str] = ()) -> Query:
+        """The meaning of any text; never raises.
+
+        `ignore` takes back what was understood: a kind (`color`), one thing of
+        it (`color:red`), or `spelling`; its words ask for nothing then.
+        """
+        typed = normalise(text, self._max_chars)
+        if not typed:
             return Query("")
-        return _Reading(self._lexicon(), cleaned).query()
-
-
-def relax(query: Query) -> list[Query]:
-    """Ever milder readings of a query that has hard conditions, for when they left no hits.
-
-    First everything but the price becomes a wish, since it may have been a
-    misunderstanding; then the price too, for nothing at that price may be had.
-    """
-    milder = [_wishing(query, lambda u: u.kind != "price"), _wishing(query, lambda u: True)]
-    return [q for n, q in enumerate(milder) if q != query and q not in milder[:n]]
-
-
-def _wishing(query: Query, which: Callable[[Understood], bool]) -> Query:
-    soft = tuple(replace(u, hard=False) if u.hard and which(u) else u for u in query.understood)
-    return replace(query, understood=soft)
-
-
-def without(query: Query, kinds: Collection[str]) -> Query:
-    """The same query with what was understood of these kinds taken back by the shopper."""
-    if not kinds:
-        return query
-    return replace(query, understood=tuple(u for u in query.understood if u.kind not in kinds))
+        lexicon = self._lexicon()
+        read = simplified(typed)  # traditional characters, one for one; what is shown stays as it was typed
+        mended = Mended(read, {}, {}, False) if AS_TYPED in ignore else mend(read, lexicon)
+        return _Reading(lexicon, mended.text, ignore, trust=dict(mended.sure)).query(typed, mended)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One pass over one text."""
+class _Reading(Draft):
+    """The readers, one after the other."""
 
-    lexicon: Lexicon
-    text: str
-    understood: list[Understood] = field(default_factory=list)
-    gone: set[int] = field(default_factory=set)
-    """Starts of words that are conditions and no words to match."""
-    optional: set[int] = field(default_factory=set)
-    """Starts of words that need not match again: a filter already asks for them."""
-    forms: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
-    corrections: dict[int, str] = field(default_factory=dict)
-
-    def query(self) -> Query:
+    def query(self, typed: str, mended: Mended) -> Query:
         language = language_of(self.text)
-        prices = find_prices(self.text)
-        self._prices(prices)
-        spoken = [w for w in words(self.text) if not any(p.start <= w.start < p.end for p in prices)]
+        for start, forms in mended.forms.items():
+            self.forms[start] = list(forms)
+        every = words(self.text)
+        wishes = self._wishes(every)
+        prices = self._prices([p for p in find_prices(self.text) if not _overlaps(p, wishes)])
+        cut = [*((p.start, p.end) for p in prices), *((w.start, w.end) for w in wishes)]
+        spoken = _outside(every, cut)
         if any(w.is_han for w in spoken):
             spoken = self._chinese(spoken)
-        spoken = self._affirmed(spoken)
-        self._sizes(spoken)
-        self._genders(spoken)
+        self._items(spoken)
+        spoken = [w for w in spoken if w.start not in self.gone]
+        asked = spoken
+        if intent_of(self.text, asked, ())[0] not in ("help", "order"):  # "I have not received my parcel"
+            spoken = take_unwanted(self, spoken)
+        cut += [(w.start, w.end) for w in asked if w.start in self.gone]
+        self._phrases(spoken, ("category", "brand"))
+        take_sizes(self, spoken)
+        take_people(self, spoken)
         self._colors(spoken)
-        self._phrases(spoken)
-        terms = self._terms(spoken)
-        corrected = self._corrected(prices)
-        without_prices = _cut(self.text, [(p.start, p.end, " ") for p in prices])
-        semantic = _cut(self.text, self._changes(prices)) if corrected else without_prices
-        return Query(self.text, language, terms, semantic, tuple(self.understood), corrected)
+        self._phrases(spoken, ("material", "attribute"))
+        intent, sure, only = intent_of(self.text, asked, self._product_words(spoken))
+        if intent != "product" and not {"intent", f"intent:{intent}"} & set(self.ignored):
+            self.gone |= only if intent == "promotion" else set()
+            named = self._product_words(spoken)
+            self.optional |= only | {w.start for w in spoken if intent == "promotion" and w.start not in named}
+        else:
+            intent, sure = ("navigation", 0.9) if self._is_place(spoken) else ("product", 1.0)
+            if intent == "navigation" and not self.category:  # "women", where that is a category
+                paths = self.lexicon.labels.get(_key([w for w in spoken if w.text not in STOP_WORDS]), ())
+                self.add(Understood("category", self.text, Clause("product_type", paths), 0.6))
+        if intent in ("product", "promotion"):
+            self._shelf(spoken)
+        terms = self._terms(spoken, all_optional=intent in ("help", "order"))
+        semantic = _cut(self.text, cut)
+        return Query(
+            typed,
+            language,
+            terms,
+            semantic,
+            tuple(self.understood),
+            self.text if mended.corrected else "",
+            intent,
+            sure,
+        )
 
     # -------------------------------------------------------------- conditions
 
-    def _affirmed(self, spoken: list[Word]) -> list[Word]:
-        """Without the words after not, without, except, or a minus: what is not wanted must not be asked for."""
-        kept: list[Word] = []
-        for i, word in enumerate(spoken):
-            before = spoken[i - 1].text if i else ""
-            minus = word.start > 0 and self.text[word.start - 1] == "-" and self.text[: word.start - 1].endswith(" ")
-            if word.text in NEGATIONS or (i and before in NEGATIONS) or minus:
-                self.gone.add(word.start)
+    def _wishes(self, every: Sequence[Word]) -> list[Wish]:
+        """Orders and sales; a weak one gives way to a name of this shop ("New Yoga Collection")."""
+        kept: list[Wish] = []
+        for wish in find_wishes(self.text):
+            said = self.text[wish.start : wish.end]
+            if wish.confidence < SURE and self._is_named(every, wish):
+                continue
+            if wish.name == "sale":
+                clause, hard = Clause("on_sale", ("true",)), self.lexicon.has_sales
+                self.add(Understood("sale", said, clause, wish.confidence, hard=hard))
             else:
-                kept.append(word)
-        return kept or spoken
+                if any(u.kind == "sort" for u in self.understood):
+                    continue
+                self.add(Understood("sort", said, Clause("sort", (wish.name,)), wish.confidence))
+            kept.append(wish)
+        return kept
 
-    def _add(self, understood: Understood) -> None:
-        same = (understood.kind, understood.clause.field)
-        for i, other in enumerate(self.understood):
-            if (other.kind, other.clause.field) == same and other.hard == understood.hard and other.clause.values:
-                values = tuple(dict.fromkeys((*other.clause.values, *understood.clause.values)))
-                self.understood[i] = replace(
-                    other, text=f"{other.text} {understood.text}", clause=replace(other.clause, values=values)
-                )
-                return
-        self.understood.append(understood)
+    def _is_named(self, every: Sequence[Word], wish: Wish) -> bool:
+        for n in range(2, MAX_PHRASE_WORDS + 1):
+            for i in range(len(every) - n + 1):
+                part = every[i : i + n]
+                if part[0].start <= wish.start < part[-1].end and self.lexicon.phrases.get(_key(part)):
+                    return True
+        return False
 
-    def _prices(self, prices: list[PriceLimit]) -> None:
+    def _prices(self, prices: list[PriceLimit]) -> list[PriceLimit]:
         for p in prices:
             clause = Clause("price", low=p.low, high=p.high)
-            self.understood.append(
-                Understood("price", self.text[p.start : p.end].strip(), clause, 1.0, hard=self.lexicon.has_prices)
-            )
+            said = self.text[p.start : p.end].strip()
+            self.add(Understood("price", said, clause, 1.0, hard=self.lexicon.has_prices))
+        return prices
 
-    def _sizes(self, spoken: list[Word]) -> None:
-        sizes = self.lexicon.sizes
-        if not sizes:
-            return
-        for match in _CHINESE_SIZE.finditer(self.text):
-            if match[1].lower() in sizes:
-                self._size(match[1].lower(), match[0], [w for w in spoken if match.start() <= w.start < match.end()])
-        for i, word in enumerate(spoken):
-            if word.text in ("size", "sizes", "sz") and i + 1 < len(spoken):
-                after = spoken[i + 1]
-                both = f"{after.text} {spoken[i + 2].text}" if i + 2 < len(spoken) else ""
-                if both in sizes:
-                    self._size(both, f"{word.text} {both}", spoken[i : i + 3])
-                elif after.text in sizes:
-                    self._size(after.text, f"{word.text} {after.text}", spoken[i : i + 2])
-            elif _SIZE_LETTERS.match(word.text) and word.start not in self.gone:
-                name = word.text if word.text in sizes else _other_size(word.text)
-                if name in sizes:
-                    self._size(name, word.text, [word])
-
-    def _size(self, name: str, text: str, used: list[Word]) -> None:
-        clause = Clause("size", (self.lexicon.sizes[name],))
-        self._add(Understood("size", text, clause, 0.95, hard=True))
-        self.gone.update(w.start for w in used)
-
-    def _genders(self, spoken: list[Word]) -> None:
-        genders = self.lexicon.genders
-        for i, word in enumerate(spoken):
-            meant = GENDERS.get(word.text)
-            if meant is None and i and spoken[i - 1].text == "for":
-                meant = GENDERS_AFTER_FOR.get(word.text)
-            age = AGES.get(word.text)
-            if age and age in self.lexicon.ages:
-                self._add(Understood("attribute", word.text, Clause("age_group", (self.lexicon.ages[age],)), 0.9))
-            if meant is None:
+    def _items(self, spoken: Sequence[Word]) -> None:
+        """A product's own id, as its seller types it: MH01, 24-wg085."""
+        for word in spoken:
+            if (
+                len(word.text) < 3
+                or not any(c.isdigit() for c in word.text)
+                or (word.text.isdigit() and len(word.text) < 5)
+            ):
                 continue
-            # Who asks for men's things also wants what is for everybody.
-            values = tuple(genders[g] for g in (*meant, "unisex") if g in genders)
-            if values and any(g in genders for g in meant):
-                self._add(
-                    Understood("gender", word.text, Clause("gender", tuple(dict.fromkeys(values))), 0.95, hard=True)
-                )
-                self.optional.add(word.start)
+            shown = self.text[word.start : word.end]
+            if not (name := self.lexicon.id_field(word.text)) and "-" in shown:
+                shown = shown.replace("-", "")
+                name = self.lexicon.id_field(shown)
+            if name:
+                self.add(Understood("item", shown, Clause(name, (shown,)), 1.0, hard=True))
+                self.gone.add(word.start)
 
     def _colors(self, spoken: list[Word]) -> None:
         colors = self.lexicon.colors
         if not colors:
             return
         others = [w for w in spoken if w.text not in STOP_WORDS]
+        named = {w for u in self.understood if u.kind == "category" for w in u.text.casefold().split()}
         for word in spoken:
+            if word.start in self.gone:
+                continue
             name = SAME_COLORS.get(word.text, word.text)
             values = colors.get(word.text) or colors.get(name) or colors.get(_alternate(name))
+            if not values and "-" in word.text and all(c in colors for c in word.text.split("-")):
+                values = tuple(v for c in word.text.split("-") for v in colors[c])  # blue-green
             if values:
                 known = self.lexicon.phrases.get(word.stem, ())
                 # "Orange" may be a maker, "Rose" a scent: then the colour is only a guess.
                 sure = len(others) > 1 and not any(m.kind in ("brand", "category") for m in known)
                 clause = Clause("color", values)
-                self._add(Understood("color", word.text, clause, 0.95 if sure else 0.8, hard=sure))
+                confidence = self.sure_of([word], 0.95 if sure else 0.8)
+                self.add(Understood("color", word.text, clause, confidence, hard=sure))
                 if sure:
                     self.optional.add(word.start)
                 else:
                     self.forms.setdefault(word.start, []).extend((v.lower(), 0.95) for v in values[:4])
-            elif (near := NEAR_COLORS.get(name)) and (values := colors.get(near)):
-                self._add(Understood("color", word.text, Clause("color", values), 0.5))
+            elif (near := NEAR_COLORS.get(name)) and (values := colors.get(near)) and word.text not in named:
+                self.add(Understood("color", word.text, Clause("color", values), 0.5))
                 self.forms.setdefault(word.start, []).append((near, 0.6))
 
-    def _phrases(self, spoken: list[Word]) -> None:
-        """Brands, categories, materials and attributes: the longest phrase first, each word once a kind."""
-        phrases = self.lexicon.phrases
-        if not phrases:
+    def _phrases(self, spoken: list[Word], kinds: Collection[str]) -> None:
+        """What this shop has a name for: the longest phrase first, each word once a kind."""
+        if not self.lexicon.phrases:
             return
         used: set[tuple[str, int]] = set()
+        taken = {
+            w.start
+            for w in spoken
+            for u in self.understood
+            if u.kind in ("category", "brand", "color") and w.text in u.text.casefold().split()
+        }
         n_attributes = 0
+        within: set[int] = set()
         for n in range(min(MAX_PHRASE_WORDS, len(spoken)), 0, -1):
             for i in range(len(spoken) - n + 1):
                 part = spoken[i : i + n]
-                found = phrases.get(" ".join(w.stem for w in part))
-                if not found or (n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS)):
+                if n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS):
                     continue
-                for meaning in found:
+                meanings = self._meanings(part) or chinese.meanings(part, self.lexicon)
+                if n > 1 and meanings:
+                    within |= {w.start for w in part}
+                for meaning in meanings:
+                    if meaning.kind not in kinds:
+                        continue
+                    if n == 1 and meaning.kind == "category" and part[0].start in within:
+                        continue  # "light weight" is no weight
                     places = {(meaning.kind, w.start) for w in part}
                     if places & used or any(w.start in self.gone for w in part):
                         continue
                     if meaning.kind == "attribute":
+                        if all(w.start in taken for w in part):
+                            continue  # "Hoodie" is a style too; the category says it already
                         n_attributes += 1
                         if n_attributes > MAX_ATTRIBUTE_BOOSTS:
                             continue
-                    used |= places
                     text = self.text[part[0].start : part[-1].end]
                     clause = Clause(meaning.field, meaning.values)
-                    self._add(Understood(meaning.kind, text, clause, meaning.confidence))
+                    confidence = self.sure_of(part, meaning.confidence)
+                    self.add(Understood(meaning.kind, text, clause, confidence))
+                    used |= places
+                    if n > 1:
+                        taken |= {w.start for w in part}
+        self._drop_weaker_categories()
+
+    def _drop_weaker_categories(self) -> None:
+        """Beside a category called by its name, the last word of another one says nothing."""
+        named = [u.confidence for u in self.understood if u.kind == "category" and not u.clause.exclude]
+        least = max(named, default=0.0) - 0.2
+        self.understood = [
+            u for u in self.understood if u.kind != "category" or u.clause.exclude or u.confidence >= least
+        ]
+
+    def _meanings(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
+        """What a phrase is called here, in any spelling of it, or what stands in for it."""
+        phrases = self.lexicon.phrases
+        found = phrases.get(_key(part), ()) or self._written_otherwise(part)
+        if found or len(part) > 2:
+            return found
+        whole = "".join(w.text for w in part)
+        if len(part) == 2 and (found := phrases.get(stem(whole), ())):
+            return found  # water proof
+        several = [*other_names(whole)]
+        if not self.lexicon.knows(whole):
+            several += stand_ins(whole)
+        for name in several:
+            if found := tuple(m for m in phrases.get(stem(name), ()) if m.kind == "category"):
+                return found
+        return ()
+
+    def _written_otherwise(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
+        """colour-blocked, where the shop writes color-blocked."""
+        pieces = [piece for w in part for piece in w.text.split("-")]
+        if len(pieces) < 2 or not any(map(other_names, pieces)):
+            return ()
+        return self.lexicon.phrases.get(" ".join(stem((*other_names(p), p)[0]) for p in pieces), ())
+
+    def _shelf(self, spoken: Sequence[Word]) -> None:
+        """Where no category was named, the one that the words lead to in this shop's titles."""
+        if self.category or any(u.kind == "item" for u in self.understood):
+            return
+        used = {w for u in self.understood if u.kind in ("color", "brand") for w in u.text.casefold().split()}
+        free = [
+            w
+            for w in spoken
+            if w.start not in self.gone and w.text not in STOP_WORDS and w.text not in GENDERS and w.text not in used
+        ]
+        stems = [w.stem for w in free]
+        for a, b in pairwise(free):
+            if whole := self.lexicon.speller.joined((a.text, b.text)):
+                stems.append(stem(whole))
+        paths, confidence = self.lexicon.shelves.predict(stems)
+        if paths:
+            said = " ".join(w.text for w in free if self.lexicon.shelves.knows(w.stem)) or free[0].text
+            confidence = round(0.8 * confidence, 3)
+            self.add(Understood("category", said, Clause("product_type", paths), self.sure_of(free, confidence)))
+
+    def _product_words(self, spoken: Sequence[Word]) -> set[int]:
+        """Starts of the words that name what this shop sells."""
+        named = {
+            word
+            for u in self.understood
+            if u.kind in ("category", "brand", "material", "item") and u.confidence >= 0.5
+            for word in u.text.casefold().split()
+        }
+        return {w.start for w in spoken if w.text in named}
+
+    def _is_place(self, spoken: Sequence[Word]) -> bool:
+        """Whether all that was said is the name of a category, with whom it is for."""
+        plain = ("category", "gender", "attribute", "brand")
+        if self.trust or any(u.kind not in plain or u.clause.exclude for u in self.understood):
+            return False
+        content = [w for w in spoken if w.text not in STOP_WORDS]
+        labels = self.lexicon.labels
+        bare = [w for w in content if w.text not in GENDERS]
+        return _key(content) in labels or bool(bare and _key(bare) in labels)
 
     # ------------------------------------------------------------------- words
 
     def _chinese(self, spoken: list[Word]) -> list[Word]:
-        """Cut runs of Chinese at particles and around the words that this shop or any knows as conditions."""
-        known = self.lexicon
-        found: list[Word] = []
-        for word in spoken:
-            if not word.is_han:
-                found.append(word)
-                continue
-            run = _CHINESE_STOP.sub(lambda m: " " * len(m[0]), word.text)
-            i = begin = 0
-            while i <= len(run):
-                size = 0
-                if i < len(run) and run[i] != " ":
-                    size = next((n for n in (4, 3, 2) if i + n <= len(run) and _is_condition(run[i : i + n], known)), 0)
-                if size or i == len(run) or run[i] == " ":
-                    if i > begin:
-                        found.append(Word(run[begin:i], word.start + begin, word.start + i, run[begin:i]))
-                    if size:
-                        found.append(Word(run[i : i + size], word.start + i, word.start + i + size, run[i : i + size]))
-                    i = begin = i + max(size, 1)
-                else:
-                    i += 1
+        """Runs of Chinese cut into words, with other names for those that the catalogue lacks."""
+        found = chinese.cut(spoken, self.lexicon)
+        for word in found:
+            if word.is_han and (others := chinese.stand_ins(word.text, self.lexicon)):
+                self.forms.setdefault(word.start, []).extend((other, chinese.STAND_IN) for other in others)
         return found
 
-    def _terms(self, spoken: list[Word]) -> tuple[Term, ...]:
+    def _terms(self, spoken: list[Word], *, all_optional: bool = False) -> tuple[Term, ...]:
         content = [w for w in spoken if w.start not in self.gone]
         kept = [w for w in content if w.text not in STOP_WORDS]
-        if not kept and not self.understood:
+        if not kept and not self.understood and not all_optional:
             kept = content  # "to be or not to be" is all stop words, and a film
         terms: list[Term] = []
         for i, word in enumerate(kept[:MAX_TERMS]):
             forms = dict(self.forms.get(word.start, ()))
-            required = word.start not in self.optional
+            required = word.start not in self.optional and not all_optional
             if not word.is_han:
                 for other in (kept[i - 1] if i else None, kept[i + 1] if i + 1 < len(kept) else None):
                     if other is not None and required and not other.is_han:
                         first, second = (other, word) if other.start < word.start else (word, other)
                         if whole := self.lexicon.speller.joined((first.text, second.text)):
                             forms.setdefault(whole, 0.9)
-                self._spell(word, forms)
+                self._other_forms(word.text, forms)
             forms.pop(word.text, None)
             terms.append(Term(word.text, 1.0, tuple(forms.items()), required))
         return tuple(terms)
 
-    def _spell(self, word: Word, forms: dict[str, float]) -> None:
-        """Other spellings always; corrections, splits and synonyms only of a word no product has."""
-        lexicon = self.lexicon
-        for same in _SAME.get(word.text, _SAME.get(word.text.removesuffix("s"), ())):
-            if lexicon.knows(same):
+    def _other_forms(self, word: str, forms: dict[str, float]) -> None:
+        """Other spellings and units always; what stands in for it only for a word that no product has."""
+        knows = self.lexicon.knows
+        for same in (*other_names(word), *other_forms(word)):
+            if knows(same):
                 forms.setdefault(same, 0.9)
-        if "-" in word.text and lexicon.knows(whole := word.text.replace("-", "")):
+        if "-" in word and knows(whole := word.replace("-", "")):
             forms.setdefault(whole, 0.9)
-        if not lexicon.words or len(word.text) < 3 or word.start in self.optional or lexicon.knows(word.text):
-            return
-        if forms:
-            return  # it has another form already
-        for near in _NEAR.get(word.text, _NEAR.get(word.text.removesuffix("s"), ())):
-            if lexicon.knows(near):
-                forms.setdefault(near, 0.6)
-        if forms:
-            return
-        if parts := lexicon.speller.split(word.text):
-            forms[parts] = 0.9
-        candidates = lexicon.speller.candidates(word.text)
-        for candidate, weight in candidates:
-            forms.setdefault(candidate, weight)
-        if forms:
-            self.corrections[word.start] = parts or candidates[0][0]
-
-    def _changes(self, prices: list[PriceLimit]) -> list[tuple[int, int, str]]:
-        changes = [(p.start, p.end, " ") for p in prices]
-        ends = {w.start: w.end for w in words(self.text)}
-        changes += [(start, ends[start], new) for start, new in self.corrections.items() if start in ends]
-        return changes
-
-    def _corrected(self, prices: list[PriceLimit]) -> str:
-        """The text with corrections, the price words left in place; empty when there are none."""
-        if not self.corrections:
-            return ""
-        return _cut(self.text, [c for c in self._changes(prices) if c[2] != " "])
+        if not forms and self.lexicon.words and len(word) > 2 and not knows(word):
+            for near in stand_ins(word):
+                if knows(near):
+                    forms.setdefault(near, 0.6)
 
 
-def _cut(text: str, changes: list[tuple[int, int, str]]) -> str:
-    for start, end, new in sorted(changes, reverse=True):
-        text = text[:start] + new + text[end:]
+def _key(part: Sequence[Word]) -> str:
+    return " ".join(w.stem for w in part)
+
+
+def _outside(every: Sequence[Word], cut: Sequence[tuple[int, int]]) -> list[Word]:
+    """The words that no span holds; of a run of Chinese, what is left of it."""
+    if not cut:
+        return list(every)
+    found: list[Word] = []
+    spans = sorted(cut)
+    for word in every:
+        if not word.is_han:
+            if not any(start <= word.start < end for start, end in spans):
+                found.append(word)
+            continue
+        at = word.start
+        for start, end in [*spans, (word.end, word.end)]:
+            piece = word.text[at - word.start : max(0, min(start, word.end) - word.start)]
+            if piece:
+                found.append(Word(piece, at, at + len(piece), piece))
+            at = max(at, min(end, word.end))
+    return found
+
+
+def _overlaps(price: PriceLimit, wishes: Sequence[Wish]) -> bool:
+    return any(price.start < w.end and w.start < price.end for w in wishes)
+
+
+def _cut(text: str, spans: Collection[tuple[int, int]]) -> str:
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]} {text[end:]}"
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _is_condition(part: str, lexicon: Lexicon) -> bool:
-    return (
-        part in GENDERS
-        or (part in SAME_COLORS and bool(lexicon.colors))
-        or part in lexicon.colors
-        or part in lexicon.phrases
-    )
 
 
 def _alternate(color: str) -> str:
     """gray ↔ grey, and the Chinese name where the catalogue writes Chinese."""
     return next((other for other, name in SAME_COLORS.items() if name == color), "grey" if color == "gray" else color)
-
-
-def _other_size(name: str) -> str:
-    """2xl ↔ xxl."""
-    if name[0].isdigit():
-        return "x" * int(name[0]) + name[-1]
-    n = name.count("x")
-    return f"{n}x{name[-1]}" if n > 1 else name

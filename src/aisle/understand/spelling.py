@@ -13,6 +13,7 @@ from functools import lru_cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from aisle.types import NOTHING
 from aisle.understand.text import stem
 
 MIN_LENGTH = 4
@@ -23,8 +24,9 @@ MAX_CANDIDATES = 3
 class Speller:
     """Corrects against words with their document frequencies."""
 
-    def __init__(self, words: Mapping[str, int]) -> None:
-        self._frequency = words
+    def __init__(self, words: Mapping[str, int], *, searched: Mapping[str, int] = NOTHING) -> None:
+        """`searched` counts searches with a word: of two known words, the one asked for is the likelier."""
+        self._frequency = {w: n + searched.get(w, 0) for w, n in words.items()} if searched else words
         buckets: dict[tuple[str, str, int], list[str]] = {}
         for word in words:
             n = len(word)
@@ -37,6 +39,10 @@ class Speller:
     def _candidates(self, word: str) -> tuple[tuple[str, float], ...]:
         """Known words that may have been meant, best first, with weights in (0, 1)."""
         n = len(word)
+        if n == MIN_LENGTH - 1 and word.isalpha():
+            # Of so short a word only two letters that changed places are safe.
+            swapped = {w for w in (word[1] + word[0] + word[2], word[0] + word[2] + word[1]) if w in self._frequency}
+            return ((swapped.pop(), 0.8),) if len(swapped) == 1 else ()
         if n < MIN_LENGTH or n > 24 or not word.isalpha() or not word.isascii():
             return ()
         most = 1 if n < TWO_ERRORS_FROM else 2

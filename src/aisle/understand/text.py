@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-HAN = r"㐀-䶿一-鿿豈-﫿"
+from aisle.han import HAN, simplified
+
 _WORDS = re.compile(rf"[{HAN}]+|[^\W_{HAN}]+(?:[-’'][^\W_{HAN}]+)*")
 _HAN = re.compile(rf"[{HAN}]")
 _SPACE = re.compile(r"\s+")
@@ -48,11 +49,13 @@ def words(text: str) -> list[Word]:
 
 
 def spans(text: str) -> Iterator[tuple[int, int, str]]:
-    """Start, end and lower-case form of each word."""
+    """Start, end and lower-case form of each word; Chinese as simplified characters."""
     for match in _WORDS.finditer(text):
         word = match[0].lower()
         if "'" in word or "’" in word:
             word = word.replace("’", "'").removesuffix("'s").replace("'", "")
+        if not word.isascii():
+            word = simplified(word)
         if word:
             yield match.start(), match.end(), word
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 STOP_WORDS = frozenset(
     {
-        "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find", "for",
-        "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its", "like", "looking",
-        "me", "my", "need", "of", "on", "or", "please", "really", "sale", "search", "show", "some", "something",
-        "that", "the", "these", "this", "those", "to", "want", "what", "which", "with", "would", "you",
-        "your",
+        "a", "an", "and", "any", "are", "as", "at", "be", "best", "buy", "by", "can", "cheap", "do", "find",
+        "for", "from", "get", "give", "go", "good", "great", "have", "how", "i", "in", "is", "it", "its",
+        "like", "looking", "me", "my", "need", "of", "on", "or", "pair", "please", "really", "search", "show",
+        "some", "something", "that", "the", "these", "this", "those", "to", "too", "very", "want", "what",
+        "which", "who", "with", "would", "you", "your", "all", "about", "also", "but", "does", "im", "into",
+        "our", "their", "there", "them", "us", "was", "we", "where", "everything", "anything", "stuff",
+        "popular", "trending", "bestseller", "bestsellers", "kind", "ones",
     }
 )  # fmt: skip
 
-NEGATIONS = frozenset({"not", "no", "without", "except", "excluding", "non"})
+NEGATIONS = frozenset(
+    {
+        "not", "no", "without", "except", "excluding", "non", "minus", "nor", "w/o",
+        "不要", "不想要", "不含", "不带", "除了",
+    }
+)  # fmt: skip
 """What makes the next word unwanted."""
-
-CHINESE_STOP = r"的|了|吗|呢|吧|和|与|及|我想买|我想要|我要买|我要|想买|想要|有没有|请问|推荐|一下"
 
 GENDERS: dict[str, tuple[str, ...]] = {
     "men": ("male",), "mens": ("male",), "male": ("male",), "males": ("male",), "gentlemen": ("male",),
@@ -28,8 +33,21 @@ GENDERS: dict[str, tuple[str, ...]] = {
     "女性": ("female",), "男": ("male",), "女": ("female",), "中性": ("unisex",),
 }  # fmt: skip
 GENDERS_AFTER_FOR = {"man": ("male",), "him": ("male",), "woman": ("female",), "lady": ("female",), "her": ("female",)}
-AGES = {"boy": "kids", "boys": "kids", "girl": "kids", "girls": "kids", "kid": "kids", "kids": "kids", "baby": "infant",
-        "toddler": "toddler", "toddlers": "toddler", "adult": "adult", "儿童": "kids", "婴儿": "infant"}  # fmt: skip
+RECIPIENTS = {
+    **dict.fromkeys(("dad", "daddy", "father", "husband", "boyfriend", "son", "brother", "grandpa", "grandfather",
+                     "uncle", "nephew", "groom"), "male"),
+    **dict.fromkeys(("mom", "mum", "mother", "mommy", "mummy", "wife", "girlfriend", "daughter", "sister", "grandma",
+                     "grandmother", "aunt", "niece", "bride"), "female"),
+    **dict.fromkeys(("爸爸", "父亲", "老公", "丈夫", "男友", "男朋友", "儿子"), "male"),
+    **dict.fromkeys(("妈妈", "母亲", "老婆", "妻子", "女友", "女朋友", "女儿"), "female"),
+}  # fmt: skip
+"""Whom a thing is for: not everything for them says so, hence no filter."""
+
+AGES = {"boy": "kids", "boys": "kids", "girl": "kids", "girls": "kids", "kid": "kids", "kids": "kids",
+        "child": "kids", "children": "kids", "childrens": "kids", "baby": "infant", "babies": "infant",
+        "infant": "infant", "infants": "infant", "newborn": "newborn", "newborns": "newborn",
+        "toddler": "toddler", "toddlers": "toddler", "adult": "adult", "adults": "adult",
+        "儿童": "kids", "小孩": "kids", "孩子": "kids", "婴儿": "infant", "宝宝": "infant"}  # fmt: skip
 
 SAME_COLORS: dict[str, str] = {
     "grey": "gray", "红色": "red", "红": "red", "黑色": "black", "黑": "black", "白色": "white", "白": "white",
@@ -48,7 +66,10 @@ NEAR_COLORS: dict[str, str] = {
     "magenta": "pink", "rose": "pink", "fuchsia": "pink", "coral": "orange", "peach": "orange", "rust": "orange",
     "beige": "brown", "tan": "brown", "khaki": "brown", "camel": "brown", "chocolate": "brown", "bronze": "brown",
     "cream": "white", "ivory": "white", "charcoal": "gray", "silver": "gray", "gold": "yellow", "golden": "yellow",
-    "mustard": "yellow",
+    "mustard": "yellow", "深蓝": "藏青色", "天蓝": "蓝色", "浅蓝": "蓝色", "湖蓝": "青色", "宝蓝": "蓝色",
+    "军绿": "橄榄绿", "墨绿": "绿色", "浅绿": "绿色", "咖啡色": "棕色", "驼色": "棕色", "褐色": "棕色",
+    "杏色": "米色", "奶白": "白色", "米白": "米色", "深灰": "灰色", "浅灰": "灰色", "玫红": "粉色", "大红": "红色",
+    "深红": "酒红色", "淡紫": "紫色",
 }  # fmt: skip
 """The colour to fall back on where a shop has no such shade."""
 
@@ -56,6 +77,8 @@ SPELLINGS: tuple[tuple[str, ...], ...] = (
     ("t-shirt", "tshirt", "tee"), ("hoodie", "hoody"), ("gray", "grey"), ("color", "colour"), ("tv", "television"),
     ("jewelry", "jewellery"), ("pajamas", "pyjamas"), ("mom", "mum"), ("aluminum", "aluminium"), ("tire", "tyre"),
     ("fridge", "refrigerator"), ("wi-fi", "wifi"), ("e-reader", "ereader"), ("blu-ray", "bluray"), ("usb-c", "usbc"),
+    ("canceling", "cancelling"), ("fiber", "fibre"), ("center", "centre"), ("organizer", "organiser"),
+    ("2", "two"), ("3", "three"), ("4", "four"), ("5", "five"), ("6", "six"),
 )  # fmt: skip
 """The same thing, written or said otherwise: each stands for the others."""
 

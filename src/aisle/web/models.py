@@ -69,8 +69,9 @@ class SearchParams(BaseModel):
     ignore: list[str] = Field(
         [],
         max_length=20,
-        description="What was understood and is to be taken back, by kind: repeated, or separated by commas.",
-        examples=[["color"]],
+        description="What was understood and is to be taken back: a kind (color), one thing of it (color:red), or "
+        "spelling to search as typed. Repeated, or separated by commas.",
+        examples=[["color", "word:hood", "spelling"]],
     )
     sort: Sort = Field("relevance", description="Order of the hits.")
     visitor_id: str = Field("", max_length=256, description="Who searches; empty: nobody in particular.")
@@ -95,6 +96,9 @@ class SuggestParams(BaseModel):
     query: str = Field("", description="The beginning of a query, as typed.", examples=["yoga st"])
     visitor_id: str = Field("", max_length=256, description="Who types.")
     top_k: int = Field(8, ge=1, le=50, description="Most suggestions.")
+    n_products: int = Field(
+        0, ge=0, le=24, description="Most products beside the suggestions, with prices; 0: among them."
+    )
 
 
 class RecommendParams(BaseModel):
@@ -206,8 +210,28 @@ class UnderstoodPart(Answer):
     values: list[str]
     low: float | None
     high: float | None
+    exclude: bool = Field(description="Whether this is what is not wanted.")
     hard: bool = Field(description="Whether it filters; otherwise it only lifts.")
+    ignore: str = Field(description="What to send as `ignore` to take it back.", examples=["color:red"])
     confidence: float = Field(ge=0, le=1)
+
+
+class IntentPart(Answer):
+    """What the shopper came for."""
+
+    kind: Literal["product", "navigation", "help", "order", "promotion"]
+    confidence: float = Field(ge=0, le=1)
+
+
+class AnswerPart(Answer):
+    """What answers the words beside products: an offer that holds now, a help page, a category."""
+
+    kind: Literal["promotion", "page", "category"]
+    target: str = Field(description="The promotion's id, the page's id, or the category's path.")
+    title: str
+    text: str = Field(description="The offer's terms, or the passage of the page that answers.")
+    coupon_code: str
+    ends_ms: int = Field(description="When the offer ends (Unix, UTC); 0: it does not.")
 
 
 class ReasonPart(Answer):
@@ -254,6 +278,10 @@ class SearchAnswer(Answer):
     query: str
     understood: list[UnderstoodPart]
     corrected: str = Field(description="What was searched instead, when a word was misspelt; else empty.")
+    intent: IntentPart | None = Field(description="What the shopper came for; none where there are no words.")
+    sort: str = Field(description="The order that the words wish for: price_asc, price_desc, rating, newest; or empty.")
+    given_up: list[UnderstoodPart] = Field(description="Conditions let go because nothing met them all.")
+    answers: list[AnswerPart] = Field(description="What was asked for beside products.")
     n_hits: int = Field(ge=0)
     page: int = Field(ge=0)
     n_pages: int = Field(ge=0)
@@ -272,10 +300,14 @@ class SuggestionPart(Answer):
     item_id: str
     image_link: str
     highlight: str = Field(description="HTML-escaped text with <em> around what was typed.")
+    recent: bool = Field(description="Whether it is a search of the shopper's own.")
+    price: str | None = Field(description="What a product costs now.")
+    was: str | None = Field(description="What it cost before a sale.")
 
 
 class SuggestAnswer(Answer):
     suggestions: list[SuggestionPart]
+    products: list[SuggestionPart] = Field(description="Products for what is typed, when `n_products` asked for them.")
     took_ms: Took
 
 

@@ -7,7 +7,7 @@ and what the API shows is decided here, not by what a value happens to carry.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,9 +16,11 @@ from starlette.responses import Response
 from aisle.explain.reasons import sentence
 from aisle.ports import Changes
 from aisle.retrieve.reading import Reading
+from aisle.retrieve.suggest import Typed
 from aisle.slate import group_title
 from aisle.types import (
     Ack,
+    Answer,
     Event,
     Hit,
     ItemPage,
@@ -33,6 +35,7 @@ from aisle.types import (
     Suggestion,
     Understood,
 )
+from aisle.understand.draft import name_of
 
 TITLES: Mapping[str, Mapping[str, str]] = {
     "home": {"en": "Picked for you", "zh": "为您推荐"},
@@ -73,6 +76,10 @@ def search_answer(slate: Slate, language: str) -> dict[str, Any]:
         "query": query.text if query else "",
         "understood": [_understood(part) for part in query.understood] if query else [],
         "corrected": query.corrected if query else "",
+        "intent": {"kind": query.intent, "confidence": query.intent_confidence} if query else None,
+        "sort": query.sort if query else "",
+        "given_up": [_understood(part) for part in query.given_up] if query else [],
+        "answers": [_answer(one) for one in slate.answers],
         "n_hits": slate.n_hits,
         "page": slate.page,
         "n_pages": math.ceil(slate.n_hits / slate.hits_per_page),
@@ -105,20 +112,25 @@ def recommend_answer(slate: Slate, language: str) -> dict[str, Any]:
     }
 
 
-def suggest_answer(suggestions: Iterable[Suggestion], took_ms: float) -> dict[str, Any]:
+def suggest_answer(typed: Typed, took_ms: float) -> dict[str, Any]:
     """The body of /v1/suggest."""
     return {
-        "suggestions": [
-            {
-                "text": s.text,
-                "kind": s.kind,
-                "item_id": s.item_id,
-                "image_link": s.image_link,
-                "highlight": s.highlight,
-            }
-            for s in suggestions
-        ],
+        "suggestions": [_suggestion(s) for s in typed.suggestions],
+        "products": [_suggestion(s) for s in typed.products],
         "took_ms": round(took_ms, 3),
+    }
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    return {
+        "text": suggestion.text,
+        "kind": suggestion.kind,
+        "item_id": suggestion.item_id,
+        "image_link": suggestion.image_link,
+        "highlight": suggestion.highlight,
+        "recent": suggestion.recent,
+        "price": money(suggestion.price),
+        "was": money(suggestion.was),
     }
 
 
@@ -273,8 +285,21 @@ def _understood(part: Understood) -> dict[str, Any]:
         "values": list(clause.values),
         "low": clause.low,
         "high": clause.high,
+        "exclude": clause.exclude,
         "hard": part.hard,
+        "ignore": name_of(part),
         "confidence": part.confidence,
+    }
+
+
+def _answer(one: Answer) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "target": one.target,
+        "title": one.title,
+        "text": one.text,
+        "coupon_code": one.coupon_code,
+        "ends_ms": one.ends_ms,
     }
 
 

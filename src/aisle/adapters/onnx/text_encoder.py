@@ -72,6 +72,9 @@ class OnnxTextEncoder:
     def covers(self, language: str) -> bool:
         return language in self._languages
 
+    def knows(self, word: str) -> bool:
+        return len(self._tokenizer.encode(self._clean(word), add_special_tokens=False).ids) == 1
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32[n, dim], rows of length 1. Raises ModelError when the runtime fails."""
         if len(texts) == 1:

@@ -14,7 +14,7 @@ import tantivy
 
 from aisle.adapters.tantivy.facets import displayed
 from aisle.adapters.tantivy.integrity import check_files
-from aisle.adapters.tantivy.schema import ChineseWords, build_schema, register, to_json
+from aisle.adapters.tantivy.schema import ChineseWords, build_schema, own_words, register, to_json
 from aisle.adapters.tantivy.view import View
 from aisle.errors import ModelDamaged, ShopBusy, StorageError
 from aisle.index.documents import document
@@ -24,6 +24,9 @@ from aisle.types import Filters, Group, Ords, Query
 log = logging.getLogger("aisle.lexical")
 
 WRITER_BYTES = 48_000_000
+MAX_OWN_WORDS = 5000
+"""Values of a field that the cutting of Chinese knows as words."""
+
 _SCHEMA = build_schema()
 
 
@@ -42,7 +45,7 @@ class TantivyLexicalIndex:
     ) -> None:
         self._folder = Path(folder)
         self._boost = boost
-        self._chinese = ChineseWords(cache_folder or self._folder.parent)
+        self._chinese = ChineseWords(cache_folder or self._folder.parent, self._own_words)
         self._lock = threading.RLock()
         self._writer: tantivy.IndexWriter | None = None
         self._is_writer = False
@@ -106,13 +109,15 @@ class TantivyLexicalIndex:
         """Index anew; a group without products is removed. Visible after commit()."""
         with self._lock, self._writing() as writer:
             searcher = self._view.searcher
+            documents = {group.ord: document(group) for group in groups if group.products}
+            self._chinese.learn(word for doc in documents.values() for word in own_words(doc))
             for group in groups:
                 # Deleting costs a look-up in every segment: only what is there.
                 if group.ord in self._pending or searcher.doc_freq("ord", group.ord):
                     # By query: delete_documents_by_term takes the number as signed and finds nothing.
                     writer.delete_documents_by_query(tantivy.Query.term_query(_SCHEMA, "ord", group.ord, "basic"))
                 if group.products:
-                    writer.add_json(to_json(document(group), self._chinese))
+                    writer.add_json(to_json(documents[group.ord], self._chinese))
                 self._pending.add(group.ord)
 
     def commit(self, seq: int) -> None:
@@ -166,6 +171,8 @@ class TantivyLexicalIndex:
                 self._index.reload()
                 self._view = self._look(self._index.searcher())
             self._seq, self._stamp = seq, stamp
+            if self._chinese.is_loaded and not self._is_writer:
+                self._chinese.learn(self._own_words())
 
     def _written_seq(self) -> int:
         try:
@@ -181,6 +188,12 @@ class TantivyLexicalIndex:
             return self._display[name]
 
         return View(_SCHEMA, searcher, self._chinese, self._boost, display)
+
+    def _own_words(self) -> Iterator[str]:
+        """The catalogue's own Chinese words, for cutting."""
+        for name in self._view.facetable if len(self) else ():
+            for value, _ in self._view.vocabulary(name, MAX_OWN_WORDS):
+                yield from value.split(">")
 
     def search(
         self,
@@ -207,7 +220,8 @@ class TantivyLexicalIndex:
         return self._view.fields
 
     def vocabulary(self, field_name: str, limit: int = 10_000) -> list[tuple[str, int]]:
-        """The values of a facet field, most frequent first; "words" gives the unstemmed words of names and traits."""
+        """The values of a facet field, most frequent first; "words" gives the unstemmed words of names and
+        traits, "chinese" those cut from Chinese, as simplified characters."""
         return self._view.vocabulary(field_name, limit)
 
     def document_frequency(self, word: str) -> int:

@@ -14,11 +14,24 @@ from typing import Any
 import tantivy
 from tantivy import Occur
 
-from aisle.adapters.tantivy.schema import CHINESE_WEIGHTS, FIELD_WEIGHTS, HAN, STEMMED, ChineseWords
+from aisle.adapters.tantivy.schema import (
+    CHINESE_PARTS,
+    CHINESE_WEIGHTS,
+    FIELD_WEIGHTS,
+    PARTS_WEIGHT,
+    STEMMED,
+    ChineseWords,
+    chinese_parts,
+)
+from aisle.han import HAN_RUN, has_han
 from aisle.types import Query, Term
 
 TIE = 0.3
 """Share of a word's weaker fields that is added to its best one (disjunction max)."""
+
+NAMED = ("title", "kind", "traits", "details")
+"""Where a word must not stand when it is not wanted; a description may say what a product does without."""
+CHINESE_NAMED = ("zh_title",)
 
 HANDFUL = 8
 """With fewer hits than this, one more word may be missing."""
@@ -101,6 +114,19 @@ class Matcher:
                     slots.append(slot)
         return Matching(tuple(slots))
 
+    def unwanted(self, query: Query) -> list[tuple[Occur, tantivy.Query]]:
+        """What keeps out the products that are called by a word that is not wanted."""
+        parts: list[tuple[Occur, tantivy.Query]] = []
+        for word in query.unwanted:
+            tokens = self._tokens(word)
+            fields = CHINESE_NAMED if has_han(word) else NAMED
+            for field in fields if tokens else ():
+                found = [(Occur.Must, tantivy.Query.term_query(self._schema, field, t, "basic")) for t in tokens]
+                parts.append((Occur.MustNot, _boolean(found)))
+        if parts:
+            parts.append((Occur.Must, tantivy.Query.const_score_query(tantivy.Query.all_query(), 0.0)))
+        return parts
+
     def document_frequency(self, word: str) -> int:
         """In how many documents all tokens of `word` occur, in whichever fields."""
         tokens = self._tokens(word)
@@ -110,17 +136,28 @@ class Matcher:
         return n_matching(self._searcher, _boolean([(Occur.Must, q) for q, _ in found]))
 
     def _parts(self, term: Term) -> Sequence[Term]:
-        """A Chinese run is several words, each of which may be missing on its own."""
-        if term.expansions or not HAN.search(term.text):
+        """A Chinese run is several words, each of which may be missing on its own.
+
+        A word that no product has, since it was cut wrongly or is written
+        together here, is looked for by its pairs of characters, or by its last
+        one, which says what the thing is: 红茶 is 茶.
+        """
+        if term.expansions or not has_han(term.text):
             return (term,)
-        words = self._tokens(term.text)
+        words: list[str] = []
+        for word in self._tokens(term.text):
+            if len(word) < 2 or not has_han(word) or self._token(word, 1.0) is not None:
+                words.append(word)
+            else:
+                pairs = [part for part in chinese_parts(word) if len(part) == 2 and self._token(part, 1.0) is not None]
+                words += pairs or [word[-1]]
         return [Term(word, term.weight, (), term.required) for word in words]
 
     def _tokens(self, text: str) -> list[str]:
         text = text[:MAX_FORM_CHARS]
-        if not HAN.search(text):
+        if not has_han(text):
             return STEMMED.analyze(text)
-        return [*self._chinese.cut(text, finely=False), *STEMMED.analyze(HAN.sub(" ", text))]
+        return [*self._chinese.cut(text, finely=False), *STEMMED.analyze(HAN_RUN.sub(" ", text))]
 
     def _slot(self, term: Term, tokens: Sequence[str]) -> Slot | None:
         forms: list[tuple[tantivy.Query, float]] = []
@@ -134,7 +171,8 @@ class Matcher:
         return Slot(query, term.required, max(ideal for _, ideal in forms))
 
     def _token(self, token: str, weight: float) -> tuple[tantivy.Query, float] | None:
-        weights = CHINESE_WEIGHTS if HAN.search(token) else FIELD_WEIGHTS
+        is_chinese = has_han(token)
+        weights = CHINESE_WEIGHTS if is_chinese else FIELD_WEIGHTS
         found: list[tantivy.Query] = []
         most = 0
         for field, field_weight in weights.items():
@@ -143,11 +181,24 @@ class Matcher:
                 most = max(most, frequency)
                 term = tantivy.Query.term_query(self._schema, field, token, "freq")
                 found.append(tantivy.Query.boost_query(term, field_weight * weight))
+        if is_chinese and (inside := self._inside(token)) is not None:
+            query, frequency = inside
+            most = max(most, frequency)
+            found.append(tantivy.Query.boost_query(query, PARTS_WEIGHT * weight / max(1, len(token) - 1)))
         if not found:
             return None
         ideal = weight * max(weights.values()) * math.log(1 + (self._n_docs - most + 0.5) / (most + 0.5))
         query = found[0] if len(found) == 1 else tantivy.Query.disjunction_max_query(found, TIE)
         return query, max(ideal, 0.1 * weight)
+
+    def _inside(self, token: str) -> tuple[tantivy.Query, int] | None:
+        """Names that hold the characters, in pairs, whichever way they were cut; about how many."""
+        parts = [token] if len(token) == 1 else [token[i : i + 2] for i in range(len(token) - 1)]
+        frequency = min(self._searcher.doc_freq(CHINESE_PARTS, part) for part in parts)
+        if not frequency:
+            return None
+        terms = [tantivy.Query.term_query(self._schema, CHINESE_PARTS, part, "basic") for part in parts]
+        return _boolean([(Occur.Must, term) for term in terms]), frequency
 
 
 def n_found(result: Any) -> int:

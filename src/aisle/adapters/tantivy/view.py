@@ -13,12 +13,13 @@ from tantivy import Occur
 from aisle.adapters.tantivy.facets import Display, Facets
 from aisle.adapters.tantivy.filters import FilterCompiler, Parts
 from aisle.adapters.tantivy.matching import HANDFUL, Matcher, Matching, n_found, n_matching
-from aisle.adapters.tantivy.schema import WORDS, ChineseWords
+from aisle.adapters.tantivy.schema import CHINESE_TITLE, WORDS, ChineseWords
 from aisle.errors import InvalidFilter, InvalidRequest
 from aisle.index.documents import FACET_FIELDS, ID_FIELDS
 from aisle.ports import LexicalResult
 from aisle.types import FacetValue, Filters, Ords, Query, Scores
 
+_WORDS = {"words": WORDS, "chinese": CHINESE_TITLE}
 _SORTS = {
     "price_asc": ("price_low", tantivy.Order.Asc),
     "price_desc": ("price_low", tantivy.Order.Desc),
@@ -49,8 +50,8 @@ class View:
         self.frequency = lru_cache(20_000)(self._matcher.document_frequency)
 
     def vocabulary(self, field_name: str, limit: int) -> list[tuple[str, int]]:
-        if field_name == "words":
-            terms = self.searcher.terms_with_prefix(WORDS, "")
+        if field_name in _WORDS:
+            terms = self.searcher.terms_with_prefix(_WORDS[field_name], "")
             return sorted(terms, key=lambda pair: (-pair[1], pair[0]))[:limit]
         return self._facets.vocabulary(self._facet(field_name), limit)
 
@@ -69,7 +70,8 @@ class View:
         if top_k < 1 or offset < 0:
             raise InvalidRequest("top_k is at least 1 and offset at least 0", field="top_k")
         names = [self._facet(name) for name in facets]
-        chosen = self._compiler.compile(filters)
+        unwanted = self._matcher.unwanted(query)
+        chosen = [*self._compiler.compile(filters), *unwanted]
         matching = self._matcher.match(query)
         boosts = self._boosts(query, matching)
         by_relevance = sort == "relevance"
@@ -84,7 +86,7 @@ class View:
         def hit_set(under: Filters) -> tantivy.Query:
             words = _words(query, matching, level, scored=False)
             sources = [q for q in (words, near) if q is not None]
-            return _under(sources, chosen if under is filters else self._compiler.compile(under))
+            return _under(sources, chosen if under is filters else [*self._compiler.compile(under), *unwanted])
 
         n_hits = -1 if near is not None or found is None else n_found(found)
         counts: dict[str, tuple[FacetValue, ...]] = {}
@@ -189,7 +191,8 @@ def _words(query: Query, matching: Matching, level: int, *, scored: bool) -> tan
     """What the words alone match; None: nothing."""
     if matching.required:
         return matching.query(level, scored=scored)
-    if query.filters or (not query.terms and (query.understood or not query.text.strip())):
+    wished = query.understood or query.intent in ("help", "order", "promotion")
+    if query.filters or query.unwanted or query.nothing_asked or (wished and not any(t.required for t in query.terms)):
         return matching.query(0, scored=scored)  # all was understood, or nothing was asked: browse
     return tantivy.Query.boolean_query(matching.scoring()) if matching.slots else None
 

@@ -83,7 +83,9 @@ def search_router(edge: Edge) -> APIRouter:
         params = asked_by(request, SuggestParams)
         started = time.perf_counter()
         # Under a millisecond of work: handing it to a thread would cost more than it frees.
-        found = shop.suggest(edge.query(params.query), visitor_id=params.visitor_id, top_k=params.top_k)
+        found = shop.suggest_with_products(
+            edge.query(params.query), visitor_id=params.visitor_id, top_k=params.top_k, n_products=params.n_products
+        )
         return answer(suggest_answer(found, (time.perf_counter() - started) * 1000))
 
     @router.get(

@@ -67,6 +67,9 @@ export const recommend = (surface, parameters = {}, signal) =>
 
 export { language };
 
+/** What the search box shows while one types: suggestions, and beside them products. */
+export const typed = (query, products, signal) => get("/v1/suggest", { query, visitor_id: visitorId, top_k: 7, n_products: products }, signal);
+
 export const suggest = (query, signal) => get("/v1/suggest", { query, visitor_id: visitorId, top_k: 10 }, signal);
 
 export const item = (itemId) => get(`/v1/items/${encodeURIComponent(itemId)}`);

@@ -37,7 +37,7 @@ const leaves = (category) => (category.children.length ? category.children.flatM
 /** What others search for; in a shop that is new, its largest categories. */
 async function tryThese() {
   const { suggestions } = await suggest("").catch(() => ({ suggestions: [] }));
-  const queries = suggestions.filter((one) => one.kind === "query").slice(0, 5);
+  const queries = suggestions.filter((one) => one.kind === "query" && !one.recent).slice(0, 5);
   const { categories: tree } = await shop();
   const largest = queries.length ? [] : (tree || []).flatMap(leaves).sort((a, b) => b.count - a.count).slice(0, 5);
   const pills = [

@@ -7,9 +7,9 @@ import { $, debounce, fill, h, icon, wireDrawer } from "./dom.js";
 import { settled, track } from "./events.js";
 import { follows, setFollow } from "./feedback.js";
 import { drawFacets } from "./facets.js";
-import { fieldName, number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
+import { number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
 import { placed, suggestionName, suggestionUrl } from "./suggest.js";
-import { chip, drawNote, understoodName } from "./understood.js";
+import { chip, drawAnswers, drawNote, ignoredName, ignoreName, understoodName, worthSaying } from "./understood.js";
 
 const PAGE = 24;
 const TYPING_MS = 110;
@@ -161,17 +161,19 @@ function title() {
 }
 
 function drawChips() {
-  const parts = (answer?.understood || []).filter((part) => part.hard && !state.ignore.includes(part.kind));
+  const all = answer?.understood || [];
+  const parts = all.filter((part) => worthSaying(part) && !answer.given_up.some((gone) => gone.ignore === part.ignore) && (part.kind !== "sort" || state.sort === "relevance"));
   const again = () => ask({ push: true });
   const understood = parts.map((part) => {
     const label = understoodName(part);
-    return chip("chip-understood", label, t("search.undo", { label }), "close", () => {
-      state.ignore = [...new Set([...state.ignore, part.kind])];
+    const style = part.hard || part.kind === "sort" ? "chip-understood" : "chip-understood chip-mild";
+    return chip(style, label, t("search.undo", { label }), "close", () => {
+      state.ignore = [...new Set([...state.ignore, ignoreName(part, all)])];
       again();
     });
   });
   const ignored = state.ignore.map((kind) => {
-    const label = fieldName({ category: "product_type" }[kind] || kind);
+    const label = ignoredName(kind);
     return chip("chip-ignored", label, `${t("search.ignored", { label })}. ${t("search.use_again")}`, "undo", () => {
       state.ignore = state.ignore.filter((one) => one !== kind);
       again();
@@ -242,7 +244,11 @@ function draw() {
   document.title = `${title()} – ${shopName}`;
   $("results-title").textContent = title();
   $("results-count").textContent = tn("search.n", answer.n_hits);
-  drawNote($("results-note"), answer, state.query);
+  drawNote($("results-note"), answer, state.query, () => {
+    state.ignore = [...new Set([...state.ignore, "spelling"])];
+    ask({ push: true });
+  });
+  drawAnswers($("answers"), answer.answers);
   drawChips();
   drawFacetList();
   const none = answer.n_hits === 0;
@@ -292,7 +298,7 @@ async function elsewhere() {
   const words = state.query.split(/\s+/).sort((a, b) => b.length - a.length);
   for (const text of [state.query, words[0], ""]) {
     const found = await suggest(text || "").then((found) => found.suggestions, () => []);
-    const useful = placed(found).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== state.query.toLowerCase());
+    const useful = placed(found).filter((one) => one.kind !== "product" && !one.recent && one.text.toLowerCase() !== state.query.toLowerCase());
     if (useful.length) return useful.slice(0, 6);
   }
   return [];
@@ -316,7 +322,7 @@ async function related() {
   if (!text || onCategory) return void (strip.hidden = true);
   const { suggestions } = await suggest(text).catch(() => ({ suggestions: [] }));
   if (text !== state.query.trim()) return undefined;
-  const useful = placed(suggestions).filter((one) => one.kind !== "product" && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
+  const useful = placed(suggestions).filter((one) => one.kind !== "product" && !one.recent && one.text.toLowerCase() !== text.toLowerCase()).slice(0, 8);
   strip.hidden = useful.length === 0 || answer?.n_hits === 0;
   fill(strip, h("span", null, t("search.related")), useful.map((one) => h("a", { class: "pill", href: suggestionUrl(one) }, suggestionName(one))));
   return undefined;

@@ -1,15 +1,13 @@
 // The search box: suggestions as one types (ARIA combobox), or, on the search page, the results themselves.
 
-import { categoryUrl, productUrl, searchUrl, shop, suggest } from "./api.js";
+import { categoryUrl, productUrl, searchUrl, shop, typed } from "./api.js";
 import { $, debounce, emphasised, fill, h, icon, photo } from "./dom.js";
-import { t, tn } from "./i18n.js";
+import { money, moneyText, parseMoney, t, tn } from "./i18n.js";
 
 const PAUSE_MS = 90;
-const GROUPS = [
-  ["query", "suggest.queries"],
-  ["category", "suggest.categories"],
-  ["product", "suggest.products"],
-];
+const MOST_KEPT = 60;
+const NARROW = "(max-width: 54rem)";
+const [MOST_PRODUCTS, MOST_ON_PHONE] = [6, 4];
 
 const paths = new Map(); // "leaf" and "parent leaf" -> the categories' paths
 
@@ -54,13 +52,39 @@ function label(suggestion) {
   return h("span", null, marked, parts.length > 1 && h("span", { class: "trail" }, ` – ${parts.slice(0, -1).join(" › ")}`));
 }
 
-function option(suggestion, index) {
+const attributes = (suggestion, extra) => ({
+  class: `suggestion ${extra}`.trim(),
+  role: "option",
+  "aria-selected": "false",
+  tabindex: "-1",
+  href: suggestionUrl(suggestion),
+  dataset: { kind: suggestion.kind, text: suggestion.text },
+});
+
+function option(suggestion) {
+  const sign = suggestion.kind === "query" && icon(suggestion.recent ? "clock" : "search");
+  return h("a", attributes(suggestion, ""), sign, label(suggestion));
+}
+
+function price(product) {
+  const now = parseMoney(product.price);
+  if (!now) return null;
   return h(
-    "a",
-    { class: "suggestion", id: `suggestion-${index}`, role: "option", "aria-selected": "false", tabindex: "-1", href: suggestionUrl(suggestion), dataset: { kind: suggestion.kind, text: suggestion.text } },
-    suggestion.kind === "product" ? photo(suggestion.image_link, "", { extra: "thumb" }) : suggestion.kind === "query" && icon("search"),
-    label(suggestion),
+    "span",
+    { class: product.was ? "price on-sale" : "price" },
+    h("span", { class: "now" }, money(now.amount, now.currency)),
+    product.was && h("s", { "aria-label": t("price.was", { price: moneyText(product.was) }) }, moneyText(product.was)),
   );
+}
+
+function productOption(product) {
+  const text = h("span", { class: "instant-text" }, h("span", { class: "instant-title" }, emphasised(product.highlight || product.text)), price(product));
+  return h("a", attributes(product, "instant"), photo(product.image_link, "", { extra: "thumb" }), text);
+}
+
+function group(title, drawn, extra = "") {
+  if (!drawn.length) return null;
+  return h("div", { role: "group", class: extra, "aria-label": title }, h("h3", { "aria-hidden": "true" }, title), drawn);
 }
 
 /** Wire the header's box. A page that searches live itself sets `data-live` on it and listens for `aisle:query`. */
@@ -74,6 +98,8 @@ export function wireSearchBox() {
   let options = [];
   let chosen = -1;
   let asking = null;
+  let composing = false;
+  const kept = new Map(); // what was typed -> the answer
 
   const set = (attributes) => Object.entries(attributes).forEach(([name, value]) => input.setAttribute(name, value));
   set({ role: "combobox", "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list" });
@@ -96,16 +122,20 @@ export function wireSearchBox() {
     return options[chosen].scrollIntoView({ block: "nearest" });
   }
 
-  function show(suggestions) {
-    options = [];
-    const groups = GROUPS.map(([kind, title]) => {
-      const ones = suggestions.filter((one) => one.kind === kind);
-      if (!ones.length) return null;
-      const drawn = ones.map((one, i) => option(one, options.length + i));
-      options.push(...drawn);
-      return h("div", { role: "group", "aria-label": t(title) }, h("h3", { "aria-hidden": "true" }, t(title)), drawn);
-    });
-    fill(list, groups);
+  function show({ suggestions, products }) {
+    const of = (test) => suggestions.filter(test).map(option);
+    const found = [
+      of((one) => one.kind === "query" && one.recent),
+      of((one) => one.kind === "query" && !one.recent),
+      of((one) => one.kind === "category"),
+    ];
+    const cards = products.map(productOption);
+    options = [...found.flat(), ...cards];
+    options.forEach((one, index) => (one.id = `suggestion-${index}`));
+    const titles = [t("suggest.recent"), t(input.value.trim() ? "suggest.queries" : "suggest.popular"), t("suggest.categories")];
+    const words = found.map((drawn, i) => group(titles[i], drawn));
+    fill(list, found.flat().length > 0 && h("div", { class: "suggestions-words" }, words), group(t("suggest.products"), cards, "suggestions-products"));
+    list.classList.toggle("has-products", cards.length > 0);
     chosen = -1;
     list.hidden = options.length === 0;
     input.setAttribute("aria-expanded", String(options.length > 0));
@@ -113,12 +143,22 @@ export function wireSearchBox() {
     status.textContent = tn("suggest.count", options.length);
   }
 
+  async function answered(text, signal) {
+    const known = kept.get(text);
+    if (known) return known;
+    const found = await typed(text, matchMedia(NARROW).matches ? MOST_ON_PHONE : MOST_PRODUCTS, signal);
+    if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value);
+    kept.set(text, found);
+    return found;
+  }
+
   const ask = debounce(async () => {
     asking?.abort();
     const mine = (asking = new AbortController());
     try {
-      const { suggestions } = await suggest(input.value.trim(), mine.signal);
-      if (mine === asking && !mine.signal.aborted && document.activeElement === input) show(placed(suggestions));
+      const found = await answered(input.value.trim(), mine.signal);
+      if (mine !== asking || mine.signal.aborted || document.activeElement !== input || composing) return;
+      show({ ...found, suggestions: placed(found.suggestions) });
     } catch {
       /* no suggestions is what a shopper sees when there are none */
     }
@@ -126,13 +166,18 @@ export function wireSearchBox() {
 
   function changed() {
     clear.hidden = input.value === "";
+    if (composing) return; // letters that an input method has not made words of yet
     if (live()) box.dispatchEvent(new CustomEvent("aisle:query", { detail: input.value }));
-    else if (input.value.trim()) ask();
-    else close();
+    else ask();
   }
 
+  input.addEventListener("compositionstart", () => (composing = true));
+  input.addEventListener("compositionend", () => {
+    composing = false;
+    changed();
+  });
   input.addEventListener("input", changed);
-  input.addEventListener("focus", () => !live() && input.value.trim() && ask());
+  input.addEventListener("focus", () => !live() && ask());
   clear.addEventListener("click", () => {
     input.value = "";
     changed();
