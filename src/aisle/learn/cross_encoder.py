@@ -48,7 +48,7 @@ _DEAR: Final = 0.003
 
 @dataclass(frozen=True, slots=True)
 class CrossRecipe:
-    """How the cross-encoder is fitted. Chosen on a fold of training queries by benchmarks/tuning.py.
+    """How the cross-encoder is fitted; `benchmarks/tuning.py --choose` measures a recipe on a fold of training queries.
 
     A step has `queries` queries with `judged` judged products and `negatives`
     others of each, these among its first `depth` candidates; `typed` is how
