@@ -35,6 +35,20 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         "chinese": ([], ["chinese.py"]),
         "searching": ([retrotech], ["searching.py", "--data", str(data / "retrotech"), "--shop", str(shop)]),
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
+        "tuning": ([homedepot], ["tuning.py", "--data", str(homedepot), "--out", str(work / "tuning")]),
+        "robustness": (
+            [homedepot],
+            [
+                "robustness.py",
+                "--data",
+                str(homedepot),
+                "--cache",
+                str(work / "tuning"),
+                "--tuned",
+                str(work / "tuning" / "bi_encoder" / "exported"),
+            ],
+        ),
+        "generative": ([homedepot], ["generative.py", "--data", str(homedepot), "--cache", str(work / "tuning")]),
         "categories": ([], ["categories.py"]),
         "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
         **{

@@ -49,8 +49,8 @@ class EncoderInUse:
 
     `base` is the pair of the settings' encoder; without one, search goes on by
     words. `newest()` is the catalogue's newest change; `switched()` is called
-    after another pair began to serve, with the names of the encoders whose
-    snapshots may be needed again.
+    after another pair began to serve, with the names of the encoders that may
+    be needed again.
     """
 
     def __init__(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE
+from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE, TUNED
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore
 from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
 from aisle.represent.export import export_encoder
-from aisle.types import NOTHING, ModelVersion
 
 _WEIGHTS: Final = "model.safetensors"
 
@@ -21,7 +19,7 @@ _WEIGHTS: Final = "model.safetensors"
 def export_tuned(tuned: Path, out: Path) -> None:
     """As `learn.bi_encoder.Export`. Raises ModelError when the export disagrees with the tuned network."""
     weights = sha256_of(tuned / _WEIGHTS)
-    export_encoder(tuned, out, name="tuned", model=BI_ENCODER, source_hash=weights, card_file=CARD_FILE)
+    export_encoder(tuned, out, name=TUNED, model=BI_ENCODER, source_hash=weights, card_file=CARD_FILE)
 
 
 def as_it_was(folder: Path) -> Fitted:
@@ -34,20 +32,12 @@ def as_it_was(folder: Path) -> Fitted:
     return Fitted(BI_ENCODER, {"probe": np.zeros((0, card.dim), np.float32)}, files, {"base": card.model, "steps": 0})
 
 
-def promote_tuned(
-    store: ModelStore, fitted: Fitted, base: Path, metrics: Mapping[str, float] = NOTHING, note: str = ""
-) -> ModelVersion:
-    """Write a tuned version and let it serve; the settings' encoder, in the folder `base`, is the one before the first.
+def keep_the_first(store: ModelStore, folder: Path) -> None:
+    """Before a tuned version is promoted: make the settings' encoder the version that it replaces, if there is none.
 
-    Raises StorageError; what serves is untouched then.
+    Raises StorageError.
     """
     if not store.promoted(BI_ENCODER):
-        first = as_it_was(base)
+        first = as_it_was(folder)
         version = store.create(BI_ENCODER, first.arrays, files=first.files, params=first.params, note="as it came")
         store.promote(BI_ENCODER, version.version)
-    made = store.create(
-        BI_ENCODER, fitted.arrays, files=fitted.files, params=fitted.params, metrics={**fitted.metrics, **metrics},
-        note=note,
-    )  # fmt: skip
-    store.promote(BI_ENCODER, made.version)
-    return made

@@ -63,9 +63,8 @@ class Parts:
         self.suggestions = Suggestions()
         self.vocabulary = Vocabulary(self)
         self._whole_histories = False
-        self.replay = Replay(
-            stores.events, stores.state, self._new_folds, snapshot_events=settings.storage.snapshot_events
-        )
+        every = settings.storage.snapshot_events
+        self.replay = Replay(stores.events, stores.state, self._new_folds, snapshot_events=every)
         poll_s = settings.storage.poll_ms / 1000
         self._lexical_follower = LexicalFollower(
             stores.catalog,
@@ -205,9 +204,9 @@ class Parts:
         old.close()
 
     def _encoder_switched(self, names: set[str]) -> None:
-        """Let the encoder in use answer from now on; snapshots of encoders that are not among `names` go."""
+        """Let the encoder in use answer from now on; only encoders of these names may be needed again."""
         self._renew_retriever()
-        self.indexes.folder.keep_only("dense-", names)
+        self.indexes.keep_encoders(names)
 
     # --------------------------------------------------------- what is asked
 
@@ -307,7 +306,6 @@ class Parts:
 
     @property
     def encoder_name(self) -> str:
-        """Of the encoder that reads queries now; empty without one."""
         return self.meaning.now.encoder.name if self.meaning.now else ""
 
     def _owner(self) -> bool:
@@ -344,9 +342,6 @@ class Parts:
         behind = self.stores.catalog.seq() > self._lexical_follower.seq and not self._lexical_follower.error
         return self._n_importing > 0 or behind
 
-    def _facts(self) -> Any:
-        return self.columns.facts
-
     def ord_of(self, item_id: str) -> int:
         return self.columns.facts.ord_of.get(item_id, -1)
 
@@ -380,7 +375,7 @@ class Parts:
         """What sources look at besides their models, as the shop is now."""
         dense = self.indexes.dense
         return Surroundings(
-            facts=self._facts,
+            facts=lambda: self.columns.facts,
             popular=self.popular,
             settings=self.settings,
             dense=dense.dense if dense else None,

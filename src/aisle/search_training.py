@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.encoder_tuning import export_tuned, keep_the_first
 from aisle.errors import AisleError, StorageError
 from aisle.evaluate.ranked import Compared, ndcg_of
-from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE, fit_bi_encoder
+from aisle.learn.bi_encoder import BI_ENCODER, fit_bi_encoder
 from aisle.learn.cross_encoder import CROSS_ENCODER, fit_cross_encoder
 from aisle.learn.fitted import Fitted, Progress
 from aisle.learn.ranking import LEAST_QUERIES, MODEL_FILE, RANKING, fit_ranking
 from aisle.learn.searched import clicked_arrays
 from aisle.learn.workbench import Workbench
 from aisle.rank.together import TOGETHER, with_reading
-from aisle.represent.card import sha256_of
-from aisle.represent.encoders import source_of
+from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
 from aisle.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, texts_of
 from aisle.types import ModelVersion, Ords, Scores, now_ms
@@ -134,6 +134,8 @@ class _Training:
                 metrics={**fitted.metrics, **made_now.metrics, **took}, note=made_now.note,
             )  # fmt: skip
             if made_now.good:
+                if name == BI_ENCODER:  # so that there is one to go back to
+                    keep_the_first(store, ensure_encoder(self._parts.settings.encoder, self._parts.path / "models"))
                 store.promote(name, version.version)
                 self._parts.nudge()
             self._promoted[name] = made_now.good
@@ -244,14 +246,8 @@ class _Training:
     # ------------------------------------------------------------------ encoder
 
     def _encoder(self, stage: str, among: NDArray[np.bool_]) -> Fitted:
-        from aisle.represent.export import export_encoder
-
-        def export(tuned: Path, out: Path) -> None:
-            digest = sha256_of(tuned / "model.safetensors")
-            export_encoder(tuned, out, name=BI_ENCODER, model=BI_ENCODER, source_hash=digest, card_file=CARD_FILE)
-
         cut = self._parts.settings.search.neighbour_cut
-        return self._network(BI_ENCODER, stage, among, fit_bi_encoder, export=export, cut=cut)
+        return self._network(BI_ENCODER, stage, among, fit_bi_encoder, export=export_tuned, cut=cut)
 
     def _bi_encoder(self) -> Trained:
         fitted = self._encoder("all", ~self._held)

@@ -34,6 +34,7 @@ from aisle.index.followers import DenseFollower, Embed
 from aisle.index.snapshots import IndexFolder
 from aisle.intake.rejects import RejectFile
 from aisle.learn.bi_encoder import CARD_FILE as TUNED_CARD
+from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
@@ -192,7 +193,13 @@ def _indexes(
         tuned = _encoder(place, settings, TUNED_CARD)
         return tuned, _open_dense(indexes, settings, stores, vectors, tuned)
 
+    def keep_encoders(names: set[str]) -> None:
+        if folder.owned:
+            folder.keep_only("dense-", names)
+            vectors.keep_only(f"{TUNED}-", names)
+
     indexes.open_tuned = open_tuned if settings.encoder.tuned else None
+    indexes.keep_encoders = keep_encoders
     return indexes
 
 

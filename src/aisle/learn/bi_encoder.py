@@ -32,6 +32,8 @@ log = logging.getLogger("aisle.learn")
 
 BI_ENCODER: Final = "bi_encoder"
 CARD_FILE: Final = "encoder.json"
+TUNED: Final = "tuned"
+"""What the names of tuned encoders begin with."""
 LEAST_QUERIES: Final = 50
 _CUT_QUERIES: Final = 40
 
@@ -41,7 +43,7 @@ Export = Callable[[Path, Path], None]
 
 @dataclass(frozen=True, slots=True)
 class BiRecipe:
-    """How the encoder is tuned. Chosen on a fold of training queries by benchmarks/tuning.py.
+    """How the encoder is tuned; `benchmarks/tuning.py --choose` measures a recipe on a fold of training queries.
 
     A step has `queries` queries, `judged` judged and `negatives` hard negatives
     of each, these among its first `depth` candidates. `epochs` is how often each

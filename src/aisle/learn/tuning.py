@@ -26,8 +26,8 @@ log = logging.getLogger("aisle.learn")
 SAVE_EVERY_S: Final = 60.0
 HELD_OTHERS: Final = 10
 """Unjudged candidates among which a held-out query's judged products are put in order."""
-_TIMED: Final = 6
-"""Steps after which it is known how many the time is enough for; the first one, which warms up, does not count."""
+_WARM: Final = 0.1
+"""Share of a training in which the learning rate rises."""
 _DISCOUNT: Final = 1.0 / np.log2(np.arange(2, 12))
 
 
@@ -140,11 +140,11 @@ def run_bucketed(
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How a training goes: at most `n_steps`, looked at `looks` times on what is held out.
+    """How a training goes: `n_steps`, or as many as there is time for; `looks` times it is measured.
 
     The learning rate rises over the first tenth and then falls to nothing.
-    `seconds` is the time it may take (0: no limit): steps that there is no time
-    for are left out from the start, so that the rate falls to nothing all the same.
+    `seconds` is the time it may take (0: no limit): where there is too little
+    for all the steps, the rate falls by the clock, for it has to fall to nothing all the same.
     """
 
     n_steps: int
@@ -154,9 +154,15 @@ class Course:
     seed: int
     work: Path
 
-    def rate(self, step: int, of: int) -> float:
-        warm = max(1, of // 10)
-        return self.learning_rate * min((step + 1) / warm, (of - step) / max(1, of - warm))
+    def done(self, step: int, spent: float, look_s: float) -> float:
+        """How much of it is done, from 0 to 1; the looks to come take `look_s` seconds each."""
+        by_steps = step / self.n_steps
+        if not self.seconds:
+            return by_steps
+        return min(1.0, max(by_steps, spent / max(1e-9, self.seconds - look_s)))
+
+    def rate(self, done: float) -> float:
+        return self.learning_rate * min((done + 1 / self.n_steps) / _WARM, (1 - done) / (1 - _WARM), 1.0)
 
 
 def train(
@@ -172,7 +178,7 @@ def train(
     `loss_of(rng, step)` gives the loss of a step; its random numbers depend on
     the seed and the step only, so a training that was killed goes on from its
     last checkpoint in `course.work` as it would have. Keys: `before`, `best`,
-    `best_step`, `steps`, `planned`, `spent` (seconds).
+    `best_step`, `step` (how many there were), `spent` (seconds).
 
     Raises TrainingFailed when the loss is no longer a number.
     """
@@ -185,53 +191,43 @@ def train(
         begun = time.monotonic()
         before = evaluate()
         look_s = time.monotonic() - begun
-        state = {"step": 0, "planned": course.n_steps, "before": before, "best": before, "best_step": 0,
-                 "look_s": look_s, "spent": look_s}  # fmt: skip
+        state = {"step": 0, "looks": 0, "before": before, "best": before, "best_step": 0, "look_s": look_s,
+                 "spent": look_s}  # fmt: skip
         _save(network, optimizer, state, course.work, best=True)
-    started = saved = time.monotonic()
-    already, first = state["spent"], state["step"]
-    timed = 0.0
-    while state["step"] < state["planned"]:
-        step = state["step"]
-        begun = time.monotonic()
-        for group in optimizer.param_groups:
-            group["lr"] = course.rate(step, state["planned"])
-        torch.manual_seed(course.seed * 100_003 + step)
-        loss = loss_of(np.random.default_rng([course.seed, step]), step)
-        if not math.isfinite(loss.item()):
-            raise TrainingFailed(f"model {name}: the loss is no longer a number; what serves is kept. Train again with "
-                                 "another train.seed; if it comes back, lower the learning rate")  # fmt: skip
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        state["step"] = step = step + 1
-        timed += time.monotonic() - begun if step - first > 1 else 0.0
-        state["spent"] = already + time.monotonic() - started
-        if course.seconds and step == _TIMED and first < _TIMED:
-            left = course.seconds - state["spent"] - course.looks * state["look_s"]
-            able = step + int(max(0.0, left) / max(1e-9, timed / max(1, step - first - 1)))
-            state["planned"] = max(step, min(course.n_steps, able))
-            if state["planned"] < course.n_steps:
-                log.info("%s: there is time for %d of %d steps", name, state["planned"], course.n_steps)
-        tell(step, state["planned"])
-        look = step == state["planned"] or step % max(1, math.ceil(state["planned"] / course.looks)) == 0
+    saved, started = time.monotonic(), time.monotonic() - state["spent"]
+    while state["looks"] < course.looks:
+        step, done = state["step"], course.done(state["step"], state["spent"], state["look_s"])
         better = False
-        if (look and step > _TIMED) or step == state["planned"]:
+        if done >= (state["looks"] + 1) / course.looks:
             found = evaluate()
-            log.debug("%s: step %d of %d: nDCG@10 %.4f (best %.4f)", name, step, state["planned"], found, state["best"])
+            log.debug("%s: step %d: nDCG@10 %.4f (best %.4f)", name, step, found, state["best"])
             better = found > state["best"]
+            state["looks"] += 1
             if better:
                 state |= {"best": found, "best_step": step}
-            state["spent"] = already + time.monotonic() - started
+        else:
+            for group in optimizer.param_groups:
+                group["lr"] = course.rate(done)
+            torch.manual_seed(course.seed * 100_003 + step)
+            loss = loss_of(np.random.default_rng([course.seed, step]), step)
+            if not math.isfinite(loss.item()):
+                raise TrainingFailed(
+                    f"model {name}: the loss is no longer a number; what serves is kept. Train again with "
+                    "another train.seed; if it comes back, lower the learning rate"
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            state["step"] = step + 1
+            tell(round(course.n_steps * done), course.n_steps)
+        state["spent"] = time.monotonic() - started
         if better or time.monotonic() - saved > SAVE_EVERY_S:
             _save(network, optimizer, state, course.work, best=better)
             saved = time.monotonic()
-        if course.seconds and state["spent"] > 1.25 * course.seconds and step < state["planned"]:
-            log.warning("%s: the time is up after %d of %d steps", name, step, state["planned"])
-            break
     _take_best(network, course.work)
     network.eval()
+    tell(course.n_steps, course.n_steps)
     return state
 
 

@@ -146,6 +146,9 @@ class VectorStore(Protocol):
 
     def put(self, hashes: Sequence[str], model: str, vectors: Vectors) -> None: ...
 
+    def keep_only(self, prefix: str, models: set[str]) -> None:
+        """Drop what models whose name begins with `prefix` made, but for those of `models`."""
+
 
 @runtime_checkable
 class StateStore(Protocol):

@@ -92,6 +92,15 @@ class VectorStoreContract:
         store.put(hashes[:1], "minilm", np.ones((1, 8), np.float32))
         assert store.get(hashes[:1], "minilm")[hashes[0]].tolist() == [1.0] * 8
 
+    def test_what_models_of_the_past_made_can_be_dropped(self, store: VectorStore) -> None:
+        hashes, vectors = [f"{n:064x}" for n in range(2_500)], np.ones((2_500, 8), np.float32)
+        for model in ("tuned-1", "tuned-2", "minilm"):
+            store.put(hashes, model, vectors)
+        store.keep_only("tuned-", {"tuned-2"})
+        assert [len(store.get(hashes, model)) for model in ("tuned-1", "tuned-2", "minilm")] == [0, 2_500, 2_500]
+        store.put(hashes[:1], "tuned-1", vectors[:1])
+        assert len(store.get(hashes, "tuned-1")) == 1
+
     def test_nothing_in_nothing_out(self, store: VectorStore) -> None:
         store.put([], "minilm", np.empty((0, 8), np.float32))
         assert store.get([], "minilm") == {}

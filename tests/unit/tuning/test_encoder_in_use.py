@@ -1,7 +1,11 @@
 """A tuned encoder takes over as a whole, or not at all."""
 
 import hashlib
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,3 +214,35 @@ def test_without_an_encoder_there_is_nothing_to_follow(shop, tmp_path):
     nothing = EncoderInUse(shop.models, None, shop.open, shop.catalog.seq, lambda names: None)
     assert nothing.follow() is False
     assert nothing.now is None
+
+
+_SLOWLY = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_encoder_in_use import FakeEncoder, Process
+read = FakeEncoder.encode
+FakeEncoder.encode = lambda self, texts: (time.sleep(0.03), read(self, texts))[1]
+shop = Process(Path(sys.argv[1]), batch=1)
+print("open", flush=True)
+shop.settle()
+print(shop.serving, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.crash
+def test_killed_at_any_moment_the_next_process_serves_a_whole_pair(shop, tmp_path):
+    shop.promote(tmp_path, "tuned")
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        command = [sys.executable, "-c", _SLOWLY, str(tmp_path), str(Path(__file__).parent)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "open\n"
+            time.sleep(float(rng.uniform(0, 0.25)))
+            process.kill()
+        after = Process(tmp_path)
+        assert (after.serving, after.whole()) == ("base", True)
+    after.settle()
+    assert (after.serving, after.whole()) == ("tuned", True)
+    assert after.encoders["tuned"].n_read < 11

@@ -74,7 +74,7 @@ def test_encoder_trees_and_reader_learn_together(trained: Shop, tmp_path: Path) 
     assert reader.version, reader.note
     assert found(trained) > max(before, 0.5)
     slate = trained.search("old red sweater")
-    assert slate.model_versions["encoder"].startswith("bi_encoder")
+    assert slate.model_versions["encoder"].startswith("tuned")
     assert not slate.degraded
     # What serves is there again when the shop is opened.
     path, settings = trained.path, trained.settings

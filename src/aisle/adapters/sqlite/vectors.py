@@ -22,6 +22,7 @@ _PUT = (
     "INSERT INTO vectors (encoder, hash, data) SELECT encoder, ?, ? FROM encoders WHERE name = ? "
     "ON CONFLICT (encoder, hash) DO UPDATE SET data = excluded.data"
 )
+_DROP = "DELETE FROM vectors WHERE vector IN (SELECT vector FROM vectors WHERE encoder = ? LIMIT ?)"
 
 
 class SqliteVectorStore:
@@ -55,3 +56,16 @@ class SqliteVectorStore:
                 driver.executemany(_PUT, chunk)
 
             self._database.write(work, rows=len(chunk))
+
+    def keep_only(self, prefix: str, models: set[str]) -> None:
+        """Drop what models whose name begins with `prefix` made, but for those of `models`."""
+        known = self._database.rows("SELECT encoder, name FROM encoders WHERE name >= ?", (prefix,))
+        for encoder, name in known:
+            if not name.startswith(prefix) or name in models:
+                continue
+
+            def work(connection: Connection, encoder: int = encoder) -> int:  # a bounded write: others wait for it
+                return int(driver_of(connection).execute(_DROP, (encoder, _CHUNK)).rowcount)
+
+            while self._database.write(work, rows=_CHUNK):
+                pass
