@@ -120,7 +120,7 @@ class _Reading(Draft):
         kept: list[Wish] = []
         for wish in find_wishes(self.text):
             said = self.text[wish.start : wish.end]
-            if wish.confidence < SURE and self._is_named(every, wish):
+            if wish.confidence < SURE and (self._is_named(every, wish) or not self._leads(every, wish)):
                 continue
             if wish.name == "sale":
                 clause, hard = Clause("on_sale", ("true",)), self.lexicon.has_sales
@@ -132,6 +132,12 @@ class _Reading(Draft):
             kept.append(wish)
         return kept
 
+    def _leads(self, every: Sequence[Word], wish: Wish) -> bool:
+        """Whether nothing but small words stands before it: "new hoodies", and not "for new construction"."""
+        if wish.name != "newest":
+            return True
+        return all(w.text in STOP_WORDS or w.text in GENDERS for w in every if w.start < wish.start)
+
     def _is_named(self, every: Sequence[Word], wish: Wish) -> bool:
         for n in range(2, MAX_PHRASE_WORDS + 1):
             for i in range(len(every) - n + 1):
@@ -141,10 +147,12 @@ class _Reading(Draft):
         return False
 
     def _prices(self, prices: list[PriceLimit]) -> list[PriceLimit]:
+        if not self.lexicon.has_prices:
+            return []
         for p in prices:
             clause = Clause("price", low=p.low, high=p.high)
             said = self.text[p.start : p.end].strip()
-            self.add(Understood("price", said, clause, 1.0, hard=self.lexicon.has_prices))
+            self.add(Understood("price", said, clause, 1.0, hard=True))
         return prices
 
     def _items(self, spoken: Sequence[Word]) -> None:
@@ -153,9 +161,9 @@ class _Reading(Draft):
             if (
                 len(word.text) < 3
                 or not any(c.isdigit() for c in word.text)
-                or (word.text.isdigit() and len(word.text) < 5)
+                or (word.text.isdigit() and (len(word.text) < 5 or len(spoken) > 1))
             ):
-                continue
+                continue  # a number beside words is rather a model's than an id
             shown = self.text[word.start : word.end]
             if not (name := self.lexicon.id_field(word.text)) and "-" in shown:
                 shown = shown.replace("-", "")
