@@ -177,7 +177,8 @@ class _Reading(Draft):
         if not colors:
             return
         others = [w for w in spoken if w.text not in STOP_WORDS]
-        named = {w for u in self.understood if u.kind == "category" for w in u.text.casefold().split()}
+        names = [u.text for u in self.understood if u.kind in ("category", "brand")]
+        named = {w for name in names for w in name.casefold().split()}
         for word in spoken:
             if word.start in self.gone:
                 continue
@@ -219,8 +220,8 @@ class _Reading(Draft):
                 if n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS):
                     continue
                 meanings = self._meanings(part)
-                if n > 1 and meanings:
-                    within |= {w.start for w in part}
+                if n > 1 and meanings:  # "track pants" are pants still; "light weight" is one word that was parted
+                    within |= {w.start for w in (part[:-1] if _key(part) in self.lexicon.phrases else part)}
                 for meaning in meanings:
                     if meaning.kind not in kinds:
                         continue
@@ -270,15 +271,18 @@ class _Reading(Draft):
         return ()
 
     def _written_otherwise(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
-        """colour-blocked, where the shop writes color-blocked."""
+        """colour-blocked, where the shop writes color-blocked; full-zip, where it writes full zip."""
         pieces = [piece for w in part for piece in w.text.split("-")]
-        if len(pieces) < 2 or not any(map(other_names, pieces)):
+        if len(pieces) < 2:
             return ()
+        opened = self.lexicon.phrases.get(" ".join(map(stem, pieces)), ()) if len(pieces) > len(part) else ()
+        if opened or not any(map(other_names, pieces)):
+            return opened
         return self.lexicon.phrases.get(" ".join(stem((*other_names(p), p)[0]) for p in pieces), ())
 
     def _shelf(self, spoken: Sequence[Word]) -> None:
         """Where no category was named, the one that the words lead to in this shop's titles."""
-        if self.category or any(u.kind == "item" for u in self.understood):
+        if self.category:
             return
         used = {w for u in self.understood if u.kind in ("color", "brand") for w in u.text.casefold().split()}
         free = [
