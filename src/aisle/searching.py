@@ -88,7 +88,7 @@ class Searching:
             affinity_weight=settings.search.category_weight,
         )
         if wish:
-            scores = self._wishing.ordered(wish, scores, found)
+            scores = self._wishing.ordered(wish, query, scores, found)
         ranked = rank_page(
             found.ords,
             scores,
