@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,12 @@ from aisle.shop import Shop
 from aisle.types import Money, Page, Product, Promotion, Review, now_ms
 
 DAY_MS = 86_400_000
+
+
+def words_of(shop: Shop) -> set[str]:
+    """What of a query is understood already."""
+    query = shop.search("hoodies", record=False).query
+    return {u.text for u in query.understood} if query is not None else set()
 
 
 def product(item_id: str, title: str, price: str, kind: str = "Gear > Mats", **more: str) -> Product:
@@ -51,6 +58,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             [Review("r0", "M3", 5.0)] + [Review(f"r{i}", "M1", 4.8) for i in range(1, 30)] + [Review("r99", "M2", 1.0)]
         )
         opened.wait_indexed()
+        until = time.monotonic() + 30
+        while "hoodies" not in words_of(opened) and time.monotonic() < until:
+            time.sleep(0.02)  # the words for understanding follow the products
         yield opened
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from aisle.types import Clause, Query, Term, Understood
@@ -65,6 +65,9 @@ class Understander:
 @dataclass(slots=True)
 class _Reading(Draft):
     """The readers, one after the other."""
+
+    meant: dict[tuple[int, int], tuple[Meaning, ...]] = field(default_factory=dict)
+    """Meanings by start and number of words, once they were looked up."""
 
     def query(self, typed: str, mended: Mended) -> Query:
         language = language_of(self.text)
@@ -219,7 +222,10 @@ class _Reading(Draft):
                 part = spoken[i : i + n]
                 if n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS):
                     continue
-                meanings = self._meanings(part)
+                place = part[0].start, n
+                meanings = self.meant.get(place)
+                if meanings is None:
+                    meanings = self.meant[place] = self._meanings(part)
                 if n > 1 and meanings:  # "track pants" are pants still; "light weight" is one word that was parted
                     within |= {w.start for w in (part[:-1] if _key(part) in self.lexicon.phrases else part)}
                 for meaning in meanings:
