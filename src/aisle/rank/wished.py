@@ -19,10 +19,12 @@ SCEPTICISM = 4.0
 def in_wished_order(
     scores: Scores, bm25: Scores, matched: NDArray[np.bool_], values: Scores, *, descending: bool
 ) -> Scores:
-    """float32[n]: scores by which what is relevant comes first, by `values` float32[n] (NaN: unknown, last)."""
+    """float32[n]: scores by which what is relevant comes first, by `values` float32[n] (NaN: unknown, last).
+
+    `matched` bool[n] are those that may be what was asked for.
+    """
     best = float(bm25[matched].max(initial=0.0))
-    asked = matched & (bm25 >= GATE * best)
-    rows = np.flatnonzero(asked)
+    rows = np.flatnonzero(matched & (bm25 >= GATE * best))
     if not len(rows):
         return scores
     keys = np.where(np.isnan(values[rows]), np.inf, -values[rows] if descending else values[rows])

@@ -50,7 +50,10 @@ _HELP_FRIENDS = frozenset(
     damaged wrong size work works account team someone human person call email phone made unused opened fit
     window address""".split()  # noqa: SIM905
 )
-_QUESTION = frozenset("how can could do does did what when where is are why will would i who may should".split())  # noqa: SIM905
+_QUESTION = frozenset(
+    """how can could do does did what when where whats hows wheres is are why will would i who may
+    should""".split()  # noqa: SIM905
+)
 _ZH_ORDER = re.compile(
     r"我的(?:订单|包裹|快递)|订单(?:状态|查询|号|在哪|到哪)|查(?:询)?(?:订单|物流|快递)|物流|取消订单|包裹到|还没收到"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from aisle.understand import intent
 from aisle.understand.lexicon import Lexicon
@@ -53,6 +54,7 @@ class Mended:
     corrected: bool
 
 
+@lru_cache(8192)
 def other_names(word: str) -> tuple[str, ...]:
     """The same thing, written otherwise."""
     return _SAME.get(word, _SAME.get(word.removesuffix("s"), ()))

@@ -61,7 +61,8 @@ def _after_trigger(text: str, spoken: Sequence[Word], i: int) -> int | None:
     if word.text in ("other", "rather") and i + 1 < len(spoken) and spoken[i + 1].text == "than":
         return i + 2
     if (
-        word.text not in MEASURES
+        len(word.text) > 2
+        and word.text not in MEASURES
         and word.start
         and text[word.start - 1] == "-"
         and (word.start == 1 or text[word.start - 2] == " ")

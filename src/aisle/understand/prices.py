@@ -18,14 +18,14 @@ _NUMBER = (
 # A number with another unit is no price: "under 5 lbs", "below 30 inches", "over 18 years".
 _NOT_OTHER = (
     r"(?![\d.]*\d)(?!-\d)(?!\s?(?:%|°|\"|''|lbs?\b|kgs?\b|g\b|oz\b|mm\b|cm\b|km\b|m\b|inch|in\b(?=\s*$)|ft\b|foot|feet|yards?\b|"
-    r"gb\b|tb\b|mb\b|w\b|watts?\b|v\b|volts?\b|hz\b|mah\b|ml\b|l\b|lit|gal|qt\b|mph\b|years?\b|yrs?\b|months?\b|"
+    r"gb\b|tb\b|mb\b|w\b|watts?\b|v\b|volts?\b|hz\b|mah\b|ml\b|l\b|lit|gal|cu\b|qt\b|mph\b|years?\b|yrs?\b|months?\b|"
     r"days?\b|hours?\b|hrs?\b|min|pieces?\b|pcs\b|packs?\b|people|persons?\b|x\b|厘米|米|公斤|斤|克|寸|英寸|升|岁|个|件))"
 )
 _BELOW = r"(?:under|below|less\s+than|cheaper\s+than|lower\s+than|<)"
-_AT_MOST = r"(?:up\s+to|at\s+most|no\s+more\s+than|not\s+over|not\s+more\s+than|max(?:imum)?(?:\s+price)?|within|<=|≤)"
+_AT_MOST = r"(?:up\s+to|at\s+most|no\s+more\s+than|not\s+over|not\s+more\s+than|max(?:imum)?\s+price|within|<=|≤)"
 _ABOVE = r"(?:over|above|more\s+than|higher\s+than|greater\s+than|>)"
-_AT_LEAST = r"(?:at\s+least|no\s+less\s+than|not\s+less\s+than|min(?:imum)?(?:\s+price)?|starting\s+(?:at|from)|>=|≥)"
-_EDGE, _END = r"(?<![^\W\d_])", r"(?![^\W_])"
+_AT_LEAST = r"(?:at\s+least|no\s+less\s+than|not\s+less\s+than|min(?:imum)?\s+price|starting\s+(?:at|from)|>=|≥)"
+_EDGE, _END = r"(?<![^\W\d_])(?<!-)", r"(?![^\W_])"
 
 _AROUND = r"(?:around|about|approximately|approx|roughly|circa)"
 
@@ -72,11 +72,11 @@ def _just_above(match: re.Match[str]) -> Bounds:
 
 
 def _at_most(match: re.Match[str]) -> Bounds:
-    return None, _n(match[1])
+    return None, _n(match[match.lastindex or 1])
 
 
 def _at_least(match: re.Match[str]) -> Bounds:
-    return _n(match[1]), None
+    return _n(match[match.lastindex or 1]), None
 
 
 def _about(match: re.Match[str]) -> Bounds:
@@ -99,6 +99,8 @@ _RULES: tuple[_Rule, ...] = (
     _rule(rf"{_MONEY}\s?(?:以下|以内|之内|内)", _at_most),
     _rule(rf"{_MONEY}\s?(?:以上|起)", _at_least),
     _rule(rf"{_MONEY}\s?(?:左右|上下)", _about),
+    _rule(rf"{_EDGE}max(?:imum)?\.?\s+(?:{_CURRENCY}\s?{_NUMBER}|{_NUMBER}{_UNIT}){_NOT_OTHER}{_END}", _at_most),
+    _rule(rf"{_EDGE}min(?:imum)?\.?\s+(?:{_CURRENCY}\s?{_NUMBER}|{_NUMBER}{_UNIT}){_NOT_OTHER}{_END}", _at_least),
     _rule(rf"{_EDGE}{_AROUND}\s+{_CURRENCY}\s?{_NUMBER}{_UNIT}?{_NOT_OTHER}{_END}", _about),
     _rule(rf"{_EDGE}{_AROUND}\s+{_NUMBER}{_UNIT}{_END}", _about),
     _rule(rf"{_EDGE}{_AT_MOST}\s*{_MONEY}{_NOT_OTHER}{_END}", _at_most),

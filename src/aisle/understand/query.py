@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from aisle.han import simplified
@@ -66,6 +66,9 @@ class Understander:
 class _Reading(Draft):
     """The readers, one after the other."""
 
+    meant: dict[tuple[int, int], tuple[Meaning, ...]] = field(default_factory=dict)
+    """Meanings by start and number of words, once they were looked up."""
+
     def query(self, typed: str, mended: Mended) -> Query:
         language = language_of(self.text)
         for start, forms in mended.forms.items():
@@ -120,7 +123,7 @@ class _Reading(Draft):
         kept: list[Wish] = []
         for wish in find_wishes(self.text):
             said = self.text[wish.start : wish.end]
-            if wish.confidence < SURE and self._is_named(every, wish):
+            if wish.confidence < SURE and (self._is_named(every, wish) or not self._leads(every, wish)):
                 continue
             if wish.name == "sale":
                 clause, hard = Clause("on_sale", ("true",)), self.lexicon.has_sales
@@ -132,6 +135,12 @@ class _Reading(Draft):
             kept.append(wish)
         return kept
 
+    def _leads(self, every: Sequence[Word], wish: Wish) -> bool:
+        """Whether nothing but small words stands before it: "new hoodies", and not "for new construction"."""
+        if wish.name != "newest":
+            return True
+        return all(w.text in STOP_WORDS or w.text in GENDERS for w in every if w.start < wish.start)
+
     def _is_named(self, every: Sequence[Word], wish: Wish) -> bool:
         for n in range(2, MAX_PHRASE_WORDS + 1):
             for i in range(len(every) - n + 1):
@@ -141,10 +150,12 @@ class _Reading(Draft):
         return False
 
     def _prices(self, prices: list[PriceLimit]) -> list[PriceLimit]:
+        if not self.lexicon.has_prices:
+            return []
         for p in prices:
             clause = Clause("price", low=p.low, high=p.high)
             said = self.text[p.start : p.end].strip()
-            self.add(Understood("price", said, clause, 1.0, hard=self.lexicon.has_prices))
+            self.add(Understood("price", said, clause, 1.0, hard=True))
         return prices
 
     def _items(self, spoken: Sequence[Word]) -> None:
@@ -153,9 +164,9 @@ class _Reading(Draft):
             if (
                 len(word.text) < 3
                 or not any(c.isdigit() for c in word.text)
-                or (word.text.isdigit() and len(word.text) < 5)
+                or (word.text.isdigit() and (len(word.text) < 5 or len(spoken) > 1))
             ):
-                continue
+                continue  # a number beside words is rather a model's than an id
             shown = self.text[word.start : word.end]
             if not (name := self.lexicon.id_field(word.text)) and "-" in shown:
                 shown = shown.replace("-", "")
@@ -169,7 +180,8 @@ class _Reading(Draft):
         if not colors:
             return
         others = [w for w in spoken if w.text not in STOP_WORDS]
-        named = {w for u in self.understood if u.kind == "category" for w in u.text.casefold().split()}
+        names = [u.text for u in self.understood if u.kind in ("category", "brand")]
+        named = {w for name in names for w in name.casefold().split()}
         for word in spoken:
             if word.start in self.gone:
                 continue
@@ -210,9 +222,12 @@ class _Reading(Draft):
                 part = spoken[i : i + n]
                 if n == 1 and (part[0].text in STOP_WORDS or part[0].text in GENDERS):
                     continue
-                meanings = self._meanings(part) or chinese.meanings(part, self.lexicon)
-                if n > 1 and meanings:
-                    within |= {w.start for w in part}
+                place = part[0].start, n
+                meanings = self.meant.get(place)
+                if meanings is None:
+                    meanings = self.meant[place] = self._meanings(part) or chinese.meanings(part, self.lexicon)
+                if n > 1 and meanings:  # "track pants" are pants still; "light weight" is one word that was parted
+                    within |= {w.start for w in (part[:-1] if _key(part) in self.lexicon.phrases else part)}
                 for meaning in meanings:
                     if meaning.kind not in kinds:
                         continue
@@ -262,15 +277,18 @@ class _Reading(Draft):
         return ()
 
     def _written_otherwise(self, part: Sequence[Word]) -> tuple[Meaning, ...]:
-        """colour-blocked, where the shop writes color-blocked."""
+        """colour-blocked, where the shop writes color-blocked; full-zip, where it writes full zip."""
         pieces = [piece for w in part for piece in w.text.split("-")]
-        if len(pieces) < 2 or not any(map(other_names, pieces)):
+        if len(pieces) < 2:
             return ()
+        opened = self.lexicon.phrases.get(" ".join(map(stem, pieces)), ()) if len(pieces) > len(part) else ()
+        if opened or not any(map(other_names, pieces)):
+            return opened
         return self.lexicon.phrases.get(" ".join(stem((*other_names(p), p)[0]) for p in pieces), ())
 
     def _shelf(self, spoken: Sequence[Word]) -> None:
         """Where no category was named, the one that the words lead to in this shop's titles."""
-        if self.category or any(u.kind == "item" for u in self.understood):
+        if self.category:
             return
         used = {w for u in self.understood if u.kind in ("color", "brand") for w in u.text.casefold().split()}
         free = [

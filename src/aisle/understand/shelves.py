@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
-from aisle.understand.text import stem, words
+from aisle.understand.text import stem
 
 LEAST = 0.65
 """Confidence from which a category is predicted."""
 
 MAX_WORDS = 60_000
+
+_WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+_DENIED = re.compile(r"(?<![^\W_])non?[ -]([^\W_]+)")
 
 
 class Shelves:
@@ -23,15 +26,14 @@ class Shelves:
         paths: dict[str, dict[str, None]] = {}
         denied: set[str] = set()
         for title, path in titles:
-            said = words(title[:200])
-            if "no" in title.lower():
-                spelt = [piece for w in said for piece in w.text.split("-")]
-                denied.update(stem(b) for a, b in pairwise(spelt) if a in ("no", "non"))
+            lower = title[:200].lower()
+            if "no" in lower:
+                denied.update(stem(word) for word in _DENIED.findall(lower))
             if not path:
                 continue
             label = path.rpartition(" > ")[2]
             paths.setdefault(label, {})[path] = None
-            for root in {w.stem for w in said if len(w.text) > 2}:
+            for root in {stem(word) for word in _WORD.findall(lower) if len(word) > 2}:
                 if root in counts or len(counts) < MAX_WORDS:
                     counts.setdefault(root, Counter())[label] += 1
         self.denied = frozenset(denied)

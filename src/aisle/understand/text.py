@@ -32,7 +32,7 @@ class Word:
 
 def is_han(word: str) -> bool:
     """Whether a word of `spans` or `words` is a run of Chinese."""
-    return bool(_HAN.match(word))
+    return word[:1] >= "㐀" and bool(_HAN.match(word))
 
 
 def normalise(text: str, max_chars: int) -> str:
@@ -93,6 +93,8 @@ def stem(word: str) -> str:
 
 def language_of(text: str) -> str:
     """zh when Chinese characters prevail, und for other scripts than Latin, else en."""
+    if text.isascii():
+        return "en"
     han = latin = other = 0
     for char in text:
         if _HAN.match(char):
