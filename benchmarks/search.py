@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -61,12 +62,17 @@ def read_qrels(file: Path, irrelevant: float) -> Qrels:
     return found
 
 
-def ask(shop: Shop, queries: Mapping[str, str]) -> dict[str, list[tuple[str, float]]]:
-    """A hundred products for each query, with their scores."""
-    return {
-        query_id: [(hit.item_id, hit.score) for hit in shop.search(text, hits_per_page=DEPTH, record=False).hits]
-        for query_id, text in track(queries.items(), "searching", disable=not sys.stderr.isatty())
-    }
+def ask(shop: Shop, queries: Mapping[str, str], ignore: Sequence[str] = ()) -> dict[str, list[tuple[str, float]]]:
+    """A hundred products for each query, with their scores, from a shop that has taken up all its models."""
+    parts = shop._parts
+    while parts.meaning.behind:
+        time.sleep(0.1)
+    parts.ranking.catch_up()
+    found = {}
+    for query_id, text in track(queries.items(), "searching", disable=not sys.stderr.isatty()):
+        hits = shop.search(text, hits_per_page=DEPTH, ignore=ignore, record=False).hits
+        found[query_id] = [(hit.item_id, hit.score) for hit in hits]
+    return found
 
 
 def measure(run: Mapping[str, Sequence[tuple[str, float]]], qrels: Qrels) -> Figures:
@@ -136,38 +142,90 @@ def main() -> int:
 
 
 def run(place: Path, given: argparse.Namespace) -> dict[str, object]:
-    settings = Settings.checked(
-        {"train": {"max_minutes": given.minutes, "threads": given.threads}, "search": {"cache_size": 0}}, "benchmark"
-    )
-    fresh = not (place / "aisle.db").exists()
     queries = read_queries(given.test_queries)
     qrels = read_qrels(given.test_qrels, given.irrelevant) if given.test_qrels else {}
     figures: dict[str, object] = {"benchmark": "search"}
-    with Shop.open(place, settings=settings) as shop:  # made anew, or as an earlier run left it
+    fresh = not (place / "aisle.db").exists()
+    with Shop.open(place, settings=settings_of(given)) as shop:
         if fresh:
             shop.import_products(given.products)
             shop.wait_indexed()
         if given.train_qrels:
-            summary = shop.import_judgements(
-                given.train_qrels, queries=given.train_queries, irrelevant=given.irrelevant
-            )
-            print(f"{summary.n_added:,} judgements to learn from", flush=True)
-            if qrels:
-                figures["zero_shot"] = told(ask(shop, queries), qrels, "zero-shot")
-            started = time.perf_counter()
-            versions = shop.train(only=given.only or SEARCH_MODELS)
-            figures["training_seconds"] = round(time.perf_counter() - started, 1)
-            for version in versions:
-                metrics = {k: round(v, 4) for k, v in version.metrics.items()}
-                print(f"{version.name} {version.version or 'none'}: {version.note or 'serves'} {metrics}", flush=True)
+            judged = shop.import_judgements(given.train_qrels, queries=given.train_queries, irrelevant=given.irrelevant)
+            print(f"{judged.n_read - judged.n_rejected:,} judgements to learn from", flush=True)
+        if given.train_qrels and qrels:
+            figures["zero_shot"] = told(ask(shop, queries), qrels, "as it comes")
+    if given.ablate and qrels:
+        figures["ablation"] = ablate(place, given, queries, qrels)
+    with Shop.open(place, settings=settings_of(given)) as shop:
+        if given.train_qrels:
+            figures |= train(shop, given.only or SEARCH_MODELS)
         answered = ask(shop, queries)
         write_run(given.run_out, answered)
         if qrels:
-            figures["search"] = told(answered, qrels, "search")
+            figures["search"] = told(answered, qrels, "everything")
         sample = list(queries.values())[:: max(1, len(queries) // 1000)]
         figures["p50_ms"], figures["p99_ms"] = latencies(shop, sample)
         figures["queries"] = len(queries)
+    if given.ablate and qrels and given.train_qrels:
+        figures["ablation"] |= ablate_trained(place, given, queries, qrels)  # type: ignore[operator]
     return figures
+
+
+def settings_of(given: argparse.Namespace, **more: dict[str, object]) -> Settings:
+    """The defaults, without a cache of answers; `more` by section."""
+    values: dict[str, dict[str, object]] = {
+        "train": {"max_minutes": given.minutes, "threads": given.threads},
+        "search": {"cache_size": 0},
+    }
+    for section, changes in more.items():
+        values[section] = {**values.get(section, {}), **changes}
+    return Settings.checked(values, "benchmark")
+
+
+def train(shop: Shop, only: Sequence[str]) -> dict[str, object]:
+    started = time.perf_counter()
+    versions = shop.train(only=only)
+    for version in versions:
+        metrics = {k: round(v, 4) for k, v in version.metrics.items()}
+        print(f"{version.name} {version.version or 'none'}: {version.note or 'serves'} {metrics}", flush=True)
+    return {
+        "training_seconds": round(time.perf_counter() - started, 1),
+        "models": {v.name: {"serves": v.active, "note": v.note, **v.metrics} for v in versions},
+    }
+
+
+def ablate(place: Path, given: argparse.Namespace, queries: Mapping[str, str], qrels: Qrels) -> dict[str, object]:
+    """Before the training: words alone, as typed and mended; and what trees alone would learn, on a copy."""
+    rows: dict[str, object] = {}
+    with Shop.open(place, settings=settings_of(given, encoder={"model": ""})) as shop:
+        rows["words as typed"] = told(ask(shop, queries, ("spelling",)), qrels, "words as typed")
+        rows["words"] = told(ask(shop, queries), qrels, "words")
+    with Shop.open(place, settings=settings_of(given)) as shop:
+        rows["words as typed and meaning"] = told(ask(shop, queries, ("spelling",)), qrels, "words as typed, meaning")
+    if given.train_qrels:
+        with tempfile.TemporaryDirectory(prefix="aisle-benchmark-") as temporary:
+            copy = Path(temporary) / "shop"
+            shutil.copytree(place, copy)
+            with Shop.open(copy, settings=settings_of(given)) as shop:
+                train(shop, ["ranking"])
+                rows["trees, encoder as it comes"] = told(ask(shop, queries), qrels, "trees, encoder as it comes")
+    return rows
+
+
+def ablate_trained(
+    place: Path, given: argparse.Namespace, queries: Mapping[str, str], qrels: Qrels
+) -> dict[str, object]:
+    """After the training, without one part or the other."""
+    rows: dict[str, object] = {}
+    without: dict[str, dict[str, object]] = {
+        "tuned encoder alone": {"ranked": 0, "reading_ms": 0},
+        "tuned encoder and trees": {"reading_ms": 0},
+    }
+    for name, search in without.items():
+        with Shop.open(place, settings=settings_of(given, search=search)) as shop:
+            rows[name] = told(ask(shop, queries), qrels, name)
+    return rows
 
 
 def told(answered: Mapping[str, Sequence[tuple[str, float]]], qrels: Qrels, name: str) -> dict[str, object]:

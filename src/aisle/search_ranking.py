@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -98,6 +98,7 @@ class _Serving:
     version: str
     ranker: Ranker
     clicked: Clicked
+    encoder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class SearchRanking:
             arrays = store.arrays(RANKING, version)
             file = store.folder(RANKING, version) / MODEL_FILE
             ranker = self._parts.indexes.open_ranker(file, active.params["features"])
-            self._serving = _Serving(version, ranker, clicked_of(arrays))
+            self._serving = _Serving(version, ranker, clicked_of(arrays), str(active.params["encoder"]))
         except (ModelDamaged, KeyError, ValueError) as error:
             # What served before goes on; without one, words and meaning are blended as they were.
             self._refused = version
@@ -240,16 +241,22 @@ class SearchRanking:
 
     # ----------------------------------------------------------------- asking
 
-    def order(self, query: Query, found: Retrieved, shopper: Shopper | None = None) -> Ordered:
-        """A score for each candidate; never raises for what a model does wrong."""
+    def order(self, query: Query, found: Retrieved, shopper: Shopper | None = None, *, n_shown: int = 24) -> Ordered:
+        """A score for each candidate; never raises for what a model does wrong.
+
+        Without a model only the first `n_shown` are looked at closely, for the log.
+        """
         weighed, serving, n = self.weigh(found), self._serving, len(found.ords)
-        blended, rows = weighed.blend, weighed.best
+        if serving is not None and (serving.encoder != found.encoder or found.degraded or not len(weighed.best)):
+            serving = None  # it learned to weigh what another encoder says
+        blended = weighed.blend
+        rows = weighed.best if serving is not None else np.argsort(-blended, kind="stable")[:n_shown]
         plain = Ordered(blended, {"bm25": found.bm25, "cosine": found.cosine, "category": weighed.category})
         if not n:
             return plain
         try:
             clicked = serving.clicked if serving is not None else NOTHING_CLICKED
-            columns = self.columns(query, found, weighed, clicked, shopper=shopper)
+            columns = self.columns(query, found, replace(weighed, best=rows), clicked, shopper=shopper)
             scores = blended
             if serving is not None:
                 ranked = serving.ranker.score(matrix_of(columns, serving.ranker.names))

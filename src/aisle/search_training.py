@@ -51,6 +51,12 @@ MOST_QUERIES: Final = 8000
 LEAST_FOR_NETWORKS: Final = 400
 """Judged queries that it takes for networks to learn from; fewer are worth more to the trees."""
 
+_A_CLICK: Final = 0.1
+"""What a query whose judgements were read from clicks counts of one that people judged."""
+
+_QUERIES_A_SECOND: Final = 12
+"""Queries that are searched for each second of the time that training may take: a seventh of it."""
+
 _HELD: Final = 3
 """Of FOLDS parts, those that nothing which is measured learns from."""
 
@@ -157,7 +163,8 @@ class _Training:
     @cached_property
     def _known(self) -> Known:
         self._parts.ranking.catch_up()
-        return Known.of(self._parts, self._events).sample(MOST_QUERIES)
+        most = max(4 * LEAST_QUERIES, int(self._seconds * _QUERIES_A_SECOND))
+        return Known.of(self._parts, self._events).sample(min(MOST_QUERIES, most))
 
     @cached_property
     def _folds(self) -> NDArray[np.int32]:
@@ -210,8 +217,15 @@ class _Training:
         """Fit a network on some queries."""
         if self._parts.meaning.now is None:
             raise _NotTrained("the shop has no encoder to begin with")
-        if len(self._folds) < LEAST_FOR_NETWORKS:
-            raise _NotTrained(f"it takes {LEAST_FOR_NETWORKS} judged queries, and there are {len(self._folds)}")
+        if name == BI_ENCODER and self._parts.indexes.open_tuned is None:
+            raise _NotTrained("encoder.tuned is off")
+        of_clicks = int(self._known.of_clicks.sum())
+        of_people = len(self._folds) - of_clicks
+        if of_people + _A_CLICK * of_clicks < LEAST_FOR_NETWORKS:
+            raise _NotTrained(
+                f"it takes {LEAST_FOR_NETWORKS} judged queries or {LEAST_FOR_NETWORKS / _A_CLICK:.0f} with clicks, "
+                f"and there are {of_people} and {of_clicks}"
+            )
 
         def fitting(work: Path) -> Fitted | None:
             judged, found = self._known.judged, self._before

@@ -79,7 +79,7 @@ class Searching:
         beyond = None
         if sort == "relevance" and len(found.ords) < min(offset + hits_per_page, found.n_hits):
             beyond = retrieve(query, top_k=offset + hits_per_page + len(found.ords), facets=()).ords
-        ordered = parts.ranking.order(query, found, shopper)
+        ordered = parts.ranking.order(query, found, shopper, n_shown=offset + hits_per_page)
         scores = self._wishing.ordered(wish, ordered.scores, found) if wish else ordered.scores
         ranked = rank_page(
             found.ords,

@@ -48,6 +48,7 @@ class EncoderSettings(_Section):
         description="all-MiniLM-L6-v2 (embedded), a folder, or a Hugging Face model name already on this machine. "
         "Empty: lexical search only.",
     )
+    tuned: bool = Field(True, description="Whether an encoder that was tuned on this shop may read its searches.")
     languages: tuple[str, ...] = Field(("en",), description="Languages the encoder reads; others search by words only.")
     max_tokens: int = Field(128, ge=8, le=8192, description="Tokens of a product text that are read.")
     batch_tokens: int = Field(4096, ge=64, description="Padded tokens in one batch while encoding the catalogue.")
@@ -69,7 +70,10 @@ class SearchSettings(_Section):
 
     top_k: int = Field(200, ge=10, le=2000, description="Lexical candidates that are ranked.")
     ranked: int = Field(
-        200, ge=10, le=2000, description="Candidates, the best by words and meaning, that the learned ranking orders."
+        200,
+        ge=0,
+        le=2000,
+        description="Candidates, the best by words and meaning, that the learned ranking orders. 0: none.",
     )
     neighbours: int = Field(100, ge=0, le=2000, description="Nearest products by meaning that may join the hit set.")
     neighbour_cut: float = Field(0.5, ge=-1, le=1, description="Least cosine for a neighbour to join the hit set.")

@@ -198,7 +198,8 @@ def _indexes(
             folder.keep_only("dense-", names)
             vectors.keep_only(f"{TUNED}-", names)
 
-    indexes.open_tuned, indexes.keep_encoders = open_tuned, keep_encoders
+    indexes.open_tuned = open_tuned if settings.encoder.tuned else None
+    indexes.keep_encoders = keep_encoders
     return indexes
 
 
