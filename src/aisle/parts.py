@@ -256,6 +256,7 @@ class Parts:
             self.indexes.lexical.applied_seq(),
             dense.version if dense else 0,
             self.stores.content.version(),
+            self.understander.number,
         )
 
     def model_versions(self) -> dict[str, str]:
