@@ -107,7 +107,7 @@ class _Reading(Draft):
         if intent in ("product", "promotion"):
             self._shelf(spoken)
         terms = self._terms(spoken, all_optional=intent in ("help", "order"))
-        semantic = _cut(self.text, cut)
+        semantic = _cut(self.text, cut) if every else ""  # signs alone ask for nothing
         return Query(
             typed,
             language,
