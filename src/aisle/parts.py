@@ -263,7 +263,8 @@ class Parts:
             self.indexes.lexical.applied_seq(),
             (pair.version, pair.dense.version) if pair else 0,
             self.stores.content.version(),
-            self.ranking.versions.get("ranking", ""),
+            *self.ranking.versions.values(),
+            self.understander.number,
         )
 
     def model_versions(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 
 from aisle.han import simplified
 from aisle.types import Clause, Query, Term, Understood
@@ -39,6 +39,8 @@ MAX_ATTRIBUTE_BOOSTS = 3
 AS_TYPED = "spelling"
 """Among what is ignored: leave the spelling alone."""
 
+_NUMBERS = count()
+
 
 class Understander:
     """Reads queries against one picture of the catalogue; about a tenth of a millisecond each."""
@@ -46,6 +48,8 @@ class Understander:
     def __init__(self, lexicon: Lexicon | Callable[[], Lexicon], *, max_chars: int = 512) -> None:
         self._lexicon = lexicon if callable(lexicon) else lambda: lexicon
         self._max_chars = max_chars
+        self.number = next(_NUMBERS)
+        """Tells two of them apart: an answer depends on what its words were taken to mean."""
 
     def understand(self, text: str, ignore: Collection[str] = ()) -> Query:
         """The meaning of any text; never raises.
@@ -104,7 +108,7 @@ class _Reading(Draft):
         if intent in ("product", "promotion"):
             self._shelf(spoken)
         terms = self._terms(spoken, all_optional=intent in ("help", "order"))
-        semantic = _cut(self.text, cut)
+        semantic = _cut(self.text, cut) if every else ""  # signs alone ask for nothing
         return Query(
             typed,
             language,
