@@ -25,6 +25,9 @@ from aisle.settings import SearchSettings
 
 log = logging.getLogger("aisle")
 
+_WIDER = 2
+"""Times as many neighbours may join the hit set when they come of an encoder that was tuned on the shop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -177,5 +180,6 @@ def retriever_of(
     if pair is None:
         return HybridRetriever(lexical, None, encoder, settings)
     if pair.cut is not None:
-        settings = settings.model_copy(update={"neighbour_cut": pair.cut})
+        wider = {"neighbour_cut": pair.cut, "neighbours": _WIDER * settings.neighbours}
+        settings = settings.model_copy(update=wider)
     return HybridRetriever(lexical, pair.dense.dense, pair.encoder, settings)

@@ -246,8 +246,7 @@ class _Training:
     # ------------------------------------------------------------------ encoder
 
     def _encoder(self, stage: str, among: NDArray[np.bool_]) -> Fitted:
-        cut = self._parts.settings.search.neighbour_cut
-        return self._network(BI_ENCODER, stage, among, fit_bi_encoder, export=export_tuned, cut=cut)
+        return self._network(BI_ENCODER, stage, among, fit_bi_encoder, export=export_tuned)
 
     def _bi_encoder(self) -> Trained:
         fitted = self._encoder("all", ~self._held)

@@ -35,7 +35,10 @@ CARD_FILE: Final = "encoder.json"
 TUNED: Final = "tuned"
 """What the names of tuned encoders begin with."""
 LEAST_QUERIES: Final = 50
-_CUT_QUERIES: Final = 40
+_CUT_QUERIES: Final = 100
+_REACHING: Final = 0.9
+"""Share of the relevant products that may join a hit set as neighbours: the ranking is there to order them."""
+
 
 Export = Callable[[Path, Path], None]
 """Writes model.onnx, tokenizer.json and the card CARD_FILE of the model in one folder into another, empty one."""
@@ -79,7 +82,6 @@ def fit_bi_encoder(
     threads: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    cut: float = 0.5,
 ) -> Fitted | None:
     """Files model.onnx, tokenizer.json and encoder.json (the card) of the tuned encoder.
 
@@ -90,8 +92,7 @@ def fit_bi_encoder(
     encoder that never saw them. `work` holds checkpoints; the same call goes on
     from there after a kill, and without a limit of `seconds` gives the same model.
 
-    `cut` is the least cosine of a neighbour with the encoder to begin with; the parameter `neighbour_cut` lets as
-    large a share of the candidates pass with the tuned one, whose cosines lie elsewhere.
+    The parameter `neighbour_cut` is the cosine that nine in ten of the relevant products of the queries left out reach.
     Metrics: `ndcg@10_before`, `ndcg@10_after` on the queries left out, among
     their judged products and candidates. None with too few queries to learn from.
 
@@ -116,7 +117,6 @@ def fit_bi_encoder(
     n_steps = max(1, round(recipe.epochs * len(cases) / recipe.queries))
     course = Course(n_steps, recipe.looks, recipe.learning_rate, seconds, seed, work / "steps")
     tell = progress or (lambda _stage, _done, _of: None)
-    passing = float((fit.cosines() >= cut).mean())
     happened = train(
         BI_ENCODER, network, course, fit.loss, fit.held_ndcg, lambda done, of: tell("tuning the encoder", done, of)
     )
@@ -140,7 +140,7 @@ def fit_bi_encoder(
             "base": source.name,
             "steps": happened["step"],
             "queries": len(cases),
-            "neighbour_cut": round(float(np.quantile(fit.cosines(), 1.0 - passing)), 4),
+            "neighbour_cut": round(float(np.quantile(fit.relevant_cosines(), 1.0 - _REACHING)), 4),
         },
         metrics={
             "ndcg@10_before": happened["before"],
@@ -223,9 +223,11 @@ class _Fit:
         scores = self._scores(self._held)
         return float(np.mean([ndcg(s, gain) for s, (_, gain) in zip(scores, ranked, strict=True)]))
 
-    def cosines(self) -> NDArray[np.float32]:
-        """float32[n] of some queries, left out if there are any, with their judged products and first candidates."""
-        return np.concatenate(self._scores((self._held or self._cases)[:_CUT_QUERIES]))
+    def relevant_cosines(self) -> NDArray[np.float32]:
+        """float32[n] of queries, left out if there are any, with the products that are relevant for them."""
+        cases = (self._held or self._cases)[:_CUT_QUERIES]
+        gains = [case.to_rank(HELD_OTHERS)[1] for case in cases]
+        return np.concatenate([scores[gain > 0] for scores, gain in zip(self._scores(cases), gains, strict=True)])
 
     def _scores(self, cases: Sequence[Case]) -> list[NDArray[np.float32]]:
         """The cosines of each query with what it has to rank."""
