@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.evaluate.ranked import ndcg_of
-from aisle.learn.judgements import Judgements, together
+from aisle.learn.judgements import Judgements, fold_of, together
 from aisle.learn.ranking import Lists
-from aisle.learn.searched import Searched, clicked_arrays
+from aisle.learn.searched import MOST_WORTH, PLACES, WORTH, Searched, clicked_arrays
 from aisle.rank.features import FEATURES, matrix_of
 from aisle.retrieve.hybrid import Retrieved
 from aisle.search_ranking import NOTHING_CLICKED, Clicked, clicked_of
-from aisle.types import LoggedEvent, Ords, Query, Scores
+from aisle.types import LoggedEvent, Ords, Query, Scores, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
@@ -30,6 +31,12 @@ _OLDER: Final = 0.7
 _UNSHOWN: Final = 0.1
 """How much it counts that a product which was never shown for a search was not taken."""
 
+_OF_CLICKS: Final = 0.5
+"""Most that a list of which something was taken counts beside one that somebody judged."""
+
+_DAYS_SHOWN: Final = 90
+MOST_SHOWN: Final = 20_000
+
 Events = Callable[[str], Iterator[LoggedEvent]]
 Tell = Callable[[int, int], None]
 
@@ -39,7 +46,8 @@ class Known:
     """What is known of how products answer queries.
 
     `judged` are judgements that people made, and those read from the newer part
-    of the log; `clicked` and `popular` tell of the older part, `whole` of all.
+    of the log; `clicked` and `popular` tell of the older part, `whole` of all;
+    `looked` float32[PLACES] is how likely each place of a list is looked at.
     `of_clicks` bool, one a query, tells which were read from the log.
     """
 
@@ -48,6 +56,7 @@ class Known:
     clicked: Clicked
     popular: Scores | None
     whole: Judgements
+    looked: Scores
 
     @classmethod
     def of(cls, parts: Parts, events: Events) -> Known:
@@ -63,6 +72,7 @@ class Known:
             clicked_of(clicked_arrays(older.judgements())) if cut else NOTHING_CLICKED,
             popular,
             searched.judgements(),
+            searched.looked(),
         )
 
     def sample(self, most: int) -> Known:
@@ -88,6 +98,20 @@ class Gathered:
     query: NDArray[np.int32]
     ords: Ords
     ideal: NDArray[np.float64]
+
+    def with_lists(self, other: Gathered) -> Gathered:
+        """These and those."""
+        lists = Lists(
+            FEATURES,
+            *(
+                np.concatenate((getattr(self.lists, name), getattr(other.lists, name)))
+                for name in ("features", "gain", "weight", "sizes", "fold")
+            ),
+        )
+        query, ords, ideal = (
+            np.concatenate((getattr(self, name), getattr(other, name))) for name in ("query", "ords", "ideal")
+        )
+        return Gathered(lists, query, ords, ideal)
 
     def take(self, chosen: NDArray[np.bool_]) -> Gathered:
         """Those lists alone."""
@@ -141,6 +165,50 @@ def gather(
         columns = parts.ranking.columns(query, found, weighed, known.clicked, popular=known.popular)
         rows.add(matrix_of(columns, FEATURES), gain, weight, ords, number, int(folds[number]), best)
     return rows.gathered()
+
+
+def shown(parts: Parts, known: Known, events: Events) -> Gathered:
+    """Answers of which something was taken, with the features that were logged as they were given.
+
+    What stood where it was hardly looked at, and was not taken, says little: its weight is how likely it was seen.
+    """
+    taken: dict[str, dict[str, float]] = {}
+    for logged in events("answers"):
+        event = logged.event
+        worth = WORTH.get(event.name, 0.0) / MOST_WORTH
+        if worth > 0 and event.list_id:
+            of_list = taken.setdefault(event.list_id, {})
+            for item in event.items:
+                of_list[item.item_id] = max(of_list.get(item.item_id, 0.0), worth)
+    rows, looked = _Rows(), known.looked
+    for number, slate in enumerate(islice(_searches(parts, taken), MOST_SHOWN)):
+        features, places = slate["features"], np.minimum(slate["positions"], PLACES - 1)
+        of_list = taken[slate["list_id"]]
+        pairs = zip(slate["items"], slate["groups"], strict=True)
+        gain = np.array([max(of_list.get(item, 0.0), of_list.get(group, 0.0)) for item, group in pairs], np.float32)
+        if len(gain) < 2 or not gain.any():
+            continue
+        n = len(gain)
+        matrix = np.stack([np.array(features.get(name, [0.0] * n), np.float32) for name in FEATURES], 1)
+        weight = _OF_CLICKS * np.where(gain > 0, 1.0, looked[places]).astype(np.float32)
+        ords = np.array([parts.ord_of(item) for item in slate["items"]], np.int32)
+        fold = int(fold_of(slate["query"], FOLDS))
+        rows.add(matrix, gain, weight, ords, -1 - number, fold, ndcg_of(np.sort(gain)[::-1]))
+    return rows.gathered()
+
+
+def _searches(parts: Parts, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The logged answers to searches among those wanted that have all that ranking looks at; newest days first."""
+    since = now_ms() - _DAYS_SHOWN * 86_400_000
+    while slates := parts.stores.slates.read(since, 2000):
+        for slate in slates:
+            # The cosines of another encoder mean something else.
+            same = slate["model_versions"].get("encoder", "") == parts.encoder_name
+            if same and slate["surface"] == "search" and slate["list_id"] in wanted and "blend" in slate["features"]:
+                yield slate
+        if len(slates) < 2000:
+            return
+        since = max(slates[-1]["time_ms"], since + 1)
 
 
 class _Rows:

@@ -36,7 +36,7 @@ from aisle.learn.workbench import Workbench
 from aisle.rank.together import TOGETHER, with_reading
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
-from aisle.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, texts_of
+from aisle.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, shown, texts_of
 from aisle.types import ModelVersion, Ords, Scores, now_ms
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ SEARCH_MODELS: Final = (BI_ENCODER, RANKING, CROSS_ENCODER)
 MOST_QUERIES: Final = 8000
 LEAST_FOR_NETWORKS: Final = 400
 """Judged queries that it takes for networks to learn from; fewer are worth more to the trees."""
+
+LEAST_SHOWN: Final = 200
+"""Logged answers of which something was taken that are enough to learn from as they are."""
 
 _A_CLICK: Final = 0.1
 """What a query whose judgements were read from clicks counts of one that people judged."""
@@ -316,14 +319,28 @@ class _Training:
 
     # ------------------------------------------------------------------ ranking
 
-    def _ranking(self) -> Trained:
-        if len(self._known.judged.queries) < LEAST_QUERIES:
-            raise _NotTrained("there are too few searches and judgements")
+    @cached_property
+    def _shown(self) -> Gathered:
+        """Answers of which something was taken, as they were logged."""
+        return shown(self._parts, self._known, self._events)
+
+    @cached_property
+    def _judged(self) -> Gathered:
+        """Lists gathered now; those judged by clicks only where too few answers were logged to learn from instead."""
         found = self._now
+        if len(self._shown.lists) < LEAST_SHOWN:
+            return found
+        return found.take(~self._known.of_clicks[found.query])
+
+    def _ranking(self) -> Trained:
+        found = self._judged.with_lists(self._shown)
+        if len(found.lists) < LEAST_QUERIES:
+            raise _NotTrained("there are too few searches and judgements")
         held = found.lists.fold >= FOLDS - _HELD
         fitted = self._fit(RANKING, "past", lambda work: self._trees(found.take(~held), work))
         measured = found.take(held)
-        scores = self._ordered = self._scores(fitted, measured)
+        scores = self._scores(fitted, measured)
+        self._ordered = scores[: int((self._judged.lists.sizes * (self._judged.lists.fold >= FOLDS - _HELD)).sum())]
         compared = Compared.of(
             measured.lists.sizes, measured.lists.gain, measured.ideal, scores, measured.column("blend")
         )
@@ -350,7 +367,7 @@ class _Training:
 
     def _cross_encoder(self) -> Trained:
         fitted = self._network(CROSS_ENCODER, "all", ~self._held, fit_cross_encoder)
-        found = self._now.take(self._now.lists.fold >= FOLDS - _HELD)
+        found = self._judged.take(self._judged.lists.fold >= FOLDS - _HELD)
         over = found.column("blend")
         if self._promoted.get(RANKING) and self._ordered is not None:
             over = self._ordered

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aisle import Product, Settings, Shop
+from aisle import Event, EventItem, Product, Settings, Shop
 from aisle.adapters.onnx.ranker import OnnxRanker
 from aisle.errors import ModelDamaged
 from aisle.evaluate.ranked import Compared, ndcg_of
 from aisle.index.title_words import TitleWords
 from aisle.learn.ranking import Lists, fit_ranking
 from aisle.rank.matching import MATCH_FEATURES, AskedWords, asked_words, match_features
+from aisle.search_evidence import Gathered, Known, shown
 from aisle.search_ranking import tokens
-from aisle.types import Group
+from aisle.types import Group, LoggedEvent
 
 TITLES = ["red running shoe", "shoe rack 24 in.", "running watch", "12 in. red lamp for a shoe cupboard"]
 
@@ -185,6 +186,38 @@ def test_a_shop_learns_to_rank_from_judgements(shop: Shop) -> None:
     assert not slate.degraded
     assert {"pairs", "bm25", "popular"} <= set(slate.features)
     assert all(len(column) == len(slate.hits) for column in slate.features.values())
+
+
+def test_a_shop_learns_from_its_own_answers(shop: Shop, tmp_path: Path) -> None:
+    """No judgements, only what was shown and taken: shoppers here want what is from Elm and Ash."""
+    with Shop.open(tmp_path / "other", settings=shop.settings) as other:
+        other.upsert_products([p for n in range(400) for p in shop.item(f"P{n}").group.products])
+        assert other.wait_indexed(60)
+        other._parts.ranking.catch_up()
+        kinds = ["lamp", "shoe", "table", "chair", "kettle", "rug", "clock", "vase"]
+        liked = ("Elm", "Ash")
+        for visit in range(240):
+            visitor, kind = f"v{visit}", kinds[visit % 8]
+            query = f"{kind} {kinds[(visit // 8) % 8]} {'' if visit % 3 else visit % 7}".strip()
+            slate = other.search(query, visitor_id=visitor)
+            taken = [hit for hit in slate.hits if hit.title.startswith(liked)][:3]
+            items = tuple(EventItem(hit.item_id) for hit in taken)
+            if items:
+                other.record(Event("add_to_cart", visitor, items, list_id=slate.list_id, query=query))
+        found = shown_of(other)
+        assert len(found.lists) > 200
+        assert set(found.lists.weight[found.lists.gain > 0].tolist()) == {0.5}
+        assert found.column("bm25").any()
+
+
+def shown_of(shop: Shop) -> Gathered:
+    parts = shop._parts
+    parts.stores.slates.flush()
+
+    def events(_stage: str) -> Iterator[LoggedEvent]:
+        return iter(parts.stores.events.read(0, 100_000))
+
+    return shown(parts, Known.of(parts, events), events)
 
 
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:

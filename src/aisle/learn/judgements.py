@@ -65,11 +65,15 @@ class Judgements:
 
     def fold(self, n: int, salt: str = "") -> NDArray[np.int32]:
         """int32, one a query: a number below `n` drawn from the text, so that a query's part never changes."""
-        drawn = (int.from_bytes(sha256(f"{salt}{text}".encode()).digest()[:8], "big") % n for text in self.queries)
-        return np.fromiter(drawn, np.int32, len(self.queries))
+        return np.fromiter((fold_of(f"{salt}{text}", n) for text in self.queries), np.int32, len(self.queries))
 
     def __len__(self) -> int:
         return len(self.ords)
+
+
+def fold_of(text: str, n: int) -> int:
+    """A number below `n` drawn from a text."""
+    return int.from_bytes(sha256(text.encode("utf-8", "replace")).digest()[:8], "big") % n
 
 
 def together(first: Judgements, second: Judgements) -> Judgements:

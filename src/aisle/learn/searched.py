@@ -80,6 +80,14 @@ class Searched:
             self.queries, self.query[rows], self.ords[rows], self.place[rows], self.worth[rows], self.time_ms[rows]
         )
 
+    def looked(self) -> Scores:
+        """float32[PLACES]: how likely each place of a list is looked at, the first one 1."""
+        if not len(self):
+            return np.ones(PLACES, np.float32)
+        _, of_pair = np.unique(self.query.astype(np.int64) << 32 | self.ords, return_inverse=True)
+        looked: Scores = self._looked_places(of_pair, int(of_pair.max()) + 1).astype(np.float32)
+        return looked
+
     def judgements(self) -> Judgements:
         """What the log says of products for queries, corrected for where they stood in the list.
 
@@ -118,6 +126,10 @@ class Searched:
     def _looked(self, of_pair: NDArray[np.intp], n_pairs: int) -> Scores:
         """float64[n]: how likely each row was looked at."""
         place = np.where(self.place < 0, 0, self.place)
+        return np.where(self.place >= 0, self._looked_places(of_pair, n_pairs)[place], 1.0)
+
+    def _looked_places(self, of_pair: NDArray[np.intp], n_pairs: int) -> Scores:
+        place = np.where(self.place < 0, 0, self.place)
         listed = self.place >= 0
         looked = np.ones(PLACES)
         mean = float(self.worth.mean())
@@ -128,7 +140,7 @@ class Searched:
             found = np.bincount(place[listed], self.worth[listed], PLACES)
             looked = (found + 1e-3) / (expected + 1e-3)
             looked = np.minimum(1.0, looked / max(looked[0], 1e-9))
-        return np.where(listed, np.maximum(looked[place], 0.02), 1.0)
+        return np.maximum(looked, 0.02)
 
 
 class _Reader:

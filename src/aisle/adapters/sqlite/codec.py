@@ -208,7 +208,10 @@ def slate_bytes(slate: Slate) -> bytes:
             "sources": [hit.sources for hit in hits],
             "propensities": [float(p) for p in slate.propensities],
             "model_versions": dict(slate.model_versions),
-            "features": {name: [float(x) for x in values] for name, values in slate.features.items()},
+            # A column that is 0 throughout says nothing, and the fifth digit after the point decides nothing.
+            "features": {
+                n: [round(float(x), 5) for x in values] for n, values in slate.features.items() if any(values)
+            },
             "degraded": slate.degraded,
             "context": {
                 "time_ms": slate.context.time_ms,
