@@ -31,8 +31,11 @@ from rich.progress import track
 from aisle import Settings, Shop
 from aisle.evaluate.ranked import ndcg_of
 from aisle.search_training import SEARCH_MODELS
+from searching import WARM
+from searching import measure as measure_speed
 
 DEPTH = 100
+TIMED = 300
 Qrels = Mapping[str, Mapping[str, float]]
 
 
@@ -64,15 +67,21 @@ def read_qrels(file: Path, irrelevant: float) -> Qrels:
 
 def ask(shop: Shop, queries: Mapping[str, str], ignore: Sequence[str] = ()) -> dict[str, list[tuple[str, float]]]:
     """A hundred products for each query, with their scores, from a shop that has taken up all its models."""
-    parts = shop._parts
-    while parts.meaning.behind:
-        time.sleep(0.1)
-    parts.ranking.catch_up()
+    taken_up(shop)
     found = {}
     for query_id, text in track(queries.items(), "searching", disable=not sys.stderr.isatty()):
         hits = shop.search(text, hits_per_page=DEPTH, ignore=ignore, record=False).hits
         found[query_id] = [(hit.item_id, hit.score) for hit in hits]
     return found
+
+
+def taken_up(shop: Shop) -> None:
+    """Wait until the shop serves with all its models, and knows its words."""
+    parts = shop._parts
+    parts.vocabulary.follow()
+    while parts.meaning.behind:
+        time.sleep(0.1)
+    parts.ranking.catch_up()
 
 
 def measure(run: Mapping[str, Sequence[tuple[str, float]]], qrels: Qrels) -> Figures:
@@ -103,15 +112,18 @@ def write_run(file: Path, run: Mapping[str, Sequence[tuple[str, float]]]) -> Non
                 out.write(f"{query_id} Q0 {item_id} {place} {1 / place:.6f} aisle\n")
 
 
-def latencies(shop: Shop, queries: Sequence[str]) -> tuple[float, float]:
-    """p50 and p99 in ms of a page as a storefront asks for it, facets and slate recording on, no answer cached."""
-    taken = []
-    for text in queries:
-        started = time.perf_counter()
-        shop.search(text, visitor_id="benchmark", page=0, hits_per_page=24)
-        taken.append((time.perf_counter() - started) * 1000)
-    p50, p99 = np.percentile(taken, (50, 99))
-    return round(float(p50), 2), round(float(p99), 2)
+def speed(place: Path, given: argparse.Namespace, queries: Sequence[str]) -> dict[str, object]:
+    """A page as a storefront asks for it, facets and slate recording on, beside its ingredients: searching.py says how.
+
+    Without the network that reads the best candidates, and with it.
+    """
+    found: dict[str, object] = {}
+    asked = list(dict.fromkeys(queries))[: 2 * TIMED + WARM]
+    for name, search in (("without reading", {"reading_ms": 0}), ("with reading", {})):
+        with Shop.open(place, settings=settings_of(given, search=search)) as shop:
+            taken_up(shop)
+            found[name] = measure_speed(shop, asked[:WARM], asked[WARM::2], asked[WARM + 1 :: 2])
+    return found
 
 
 def main() -> int:
@@ -164,9 +176,8 @@ def run(place: Path, given: argparse.Namespace) -> dict[str, object]:
         write_run(given.run_out, answered)
         if qrels:
             figures["search"] = told(answered, qrels, "everything")
-        sample = list(queries.values())[:: max(1, len(queries) // 1000)]
-        figures["p50_ms"], figures["p99_ms"] = latencies(shop, sample)
         figures["queries"] = len(queries)
+    figures["speed"] = speed(place, given, list(queries.values()))
     if given.ablate and qrels and given.train_qrels:
         figures["ablation"] |= ablate_trained(place, given, queries, qrels)  # type: ignore[operator]
     return figures
