@@ -281,7 +281,7 @@ class Parts:
         """How far the indexes are, what cannot help now, and what never does."""
         seq, dense = self.stores.catalog.seq(), self.indexes.dense
         degraded = [self.indexes.missing] if self.indexes.missing else []
-        degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error]
+        degraded += [f"{f.name}: {f.error}" for f in self._followers if f.error] + self.ranking.faults
         return {
             "seq": seq,
             "index_seq": self._lexical_follower.seq,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,10 @@ from aisle.errors import AisleError, ModelDamaged
 from aisle.han import HAN, simplified
 from aisle.index.title_words import TitleWords
 from aisle.learn.cross_encoder import CROSS_ENCODER
+from aisle.learn.fitted import Fitted
 from aisle.learn.ranking import MODEL_FILE, RANKING
 from aisle.learn.searched import query_key
+from aisle.models_in_use import stored
 from aisle.ports import Ranker, Reranker, Shopper
 from aisle.rank.blend import blend
 from aisle.rank.features import FEATURES, Looks, Named, feature_columns, matrix_of
@@ -111,6 +113,9 @@ class _Reading:
     over: str
 
 
+Model = TypeVar("Model", _Serving, _Reading)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reputation:
     """Mean rating, shrunk towards the shop's `usual` one, and log of the number of reviews: float32[m] by ord."""
@@ -130,13 +135,18 @@ class SearchRanking:
         self._seq = 0
         self._serving: _Serving | None = None
         self._reading: _Reading | None = None
-        self._refused = self._unread = ""
+        self._refused: dict[tuple[str, str], str] = {}
         none = np.empty(0, np.float32)
         self._reputation = _Reputation(none, none, 0.0, (-1, -1))
         self._popular, self._popular_due = none, 0.0
         self._categories: CategoryVectors | None = None
 
     # -------------------------------------------------------------- following
+
+    @property
+    def faults(self) -> list[str]:
+        """What cannot serve, and why."""
+        return list(self._refused.values())
 
     @property
     def personal(self) -> bool:
@@ -171,7 +181,7 @@ class SearchRanking:
             popular[ords[ords < len(popular)]] = np.log1p(1000 * scores[ords < len(popular)])
             self._popular = popular
         self._follow_categories()
-        self._follow_model()
+        self._follow_models()
         return False
 
     def _follow_categories(self) -> None:
@@ -190,42 +200,35 @@ class SearchRanking:
         while self.follow():
             pass
 
-    def _follow_model(self) -> None:
-        self._follow_reading()
-        active = self._parts.stores.models.active(RANKING)
-        version = active.version if active is not None else ""
-        if active is None:
-            self._serving = None
-        if version in ("", self._refused) or (self._serving is not None and self._serving.version == version):
-            return
-        assert active is not None
-        try:
-            store = self._parts.stores.models
-            arrays = store.arrays(RANKING, version)
-            file = store.folder(RANKING, version) / MODEL_FILE
-            ranker = self._parts.indexes.open_ranker(file, active.params["features"])
-            self._serving = _Serving(version, ranker, clicked_of(arrays), str(active.params["encoder"]))
-        except (ModelDamaged, KeyError, ValueError) as error:
-            # What served before goes on; without one, words and meaning are blended as they were.
-            self._refused = version
-            log.error("model %s %s cannot serve: %s", RANKING, version, error)
+    def _follow_models(self) -> None:
+        indexes = self._parts.indexes
 
-    def _follow_reading(self) -> None:
+        def ranking(fitted: Fitted, version: str) -> _Serving:
+            ranker = indexes.open_ranker(fitted.files[MODEL_FILE], fitted.params["features"])
+            return _Serving(version, ranker, clicked_of(fitted.arrays), str(fitted.params["encoder"]))
+
+        def reading(fitted: Fitted, version: str) -> _Reading:
+            reranker = indexes.open_reranker(fitted.files[MODEL_FILE].parent)
+            return _Reading(version, reranker, float(fitted.params["weight"]), str(fitted.params["over"]))
+
+        self._serving = self._taken_up(RANKING, self._serving, ranking)
+        reads = self._parts.settings.search.reading_ms > 0
+        self._reading = self._taken_up(CROSS_ENCODER, self._reading, reading) if reads else None
+
+    def _taken_up(self, name: str, now: Model | None, make: Callable[[Fitted, str], Model]) -> Model | None:
+        """The newest promoted version that can be used; the last good one where the files of a newer are damaged."""
         store = self._parts.stores.models
-        active = store.active(CROSS_ENCODER) if self._parts.settings.search.reading_ms > 0 else None
-        if active is None:
-            self._reading = None
-            return
-        version = active.version
-        if version == self._unread or (self._reading is not None and self._reading.version == version):
-            return
-        try:
-            store.arrays(CROSS_ENCODER, version)  # its files are compared with their checksums
-            reranker = self._parts.indexes.open_reranker(store.folder(CROSS_ENCODER, version))
-            self._reading = _Reading(version, reranker, float(active.params["weight"]), str(active.params["over"]))
-        except (ModelDamaged, KeyError, ValueError) as error:
-            self._unread = version
-            log.error("model %s %s cannot serve: %s", CROSS_ENCODER, version, error)
+        for version in store.promoted(name):
+            if now is not None and now.version == version:
+                return now
+            if (name, version) in self._refused:
+                continue
+            try:
+                return make(stored(store, name, version), version)
+            except (ModelDamaged, KeyError, TypeError, ValueError) as error:
+                self._refused[name, version] = f"model {name} {version}: {error}"
+                log.error("%s", self._refused[name, version])
+        return None
 
     def _reputed(self, version: tuple[int, int]) -> _Reputation:
         facts, ratings = self._parts.columns.facts, self._parts.stores.content.ratings()

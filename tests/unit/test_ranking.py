@@ -239,3 +239,15 @@ def test_a_ranking_that_cannot_be_read_makes_a_plainer_answer(shop: Shop) -> Non
         slate = again.search("Oak lamp")
         assert slate.n_hits > 0
         assert "ranking" not in slate.model_versions
+        assert any("ranking" in told for told in again.health()["degraded"])
+
+
+def test_the_last_good_ranking_goes_on_beside_a_damaged_one(shop: Shop) -> None:
+    (first,) = shop.train(only=["ranking"])
+    (second,) = shop.train(only=["ranking"])
+    assert second.active, second.note
+    path, settings = shop.path, shop.settings
+    shop.close()
+    (path / "models" / "ranking" / second.version / "model.onnx").write_bytes(b"cut off")
+    with Shop.open(path, settings=settings) as again:
+        assert again.search("Oak lamp").model_versions["ranking"] == first.version
