@@ -232,7 +232,7 @@ def test_a_shop_with_hardly_any_events_promotes_nothing_and_says_why(tmp_path: P
         assert all(one.note.startswith("not ") for one in made)
         opened.record(Event("view_item", "v", (EventItem("P1"),)))
         made = opened.train()
-        assert len(made) == len(SHELF)
+        assert len(made) == len(SHELF) + len(SEARCH_MODELS)
         assert not any(one.active for one in made)
         assert all(one.note for one in made)
         assert opened.recommend("home", visitor_id="v").hits
