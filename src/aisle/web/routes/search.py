@@ -90,7 +90,7 @@ def search_router(edge: Edge) -> APIRouter:
 
     @router.get(
         "/v1/recommend/{surface}",
-        responses=described(RecommendAnswer),
+        responses=described(RecommendAnswer, problems=(400, 401, 403, 404, 422, 429, 503)),
         openapi_extra={**keyed("search"), **query_string(RecommendParams)},
     )
     async def recommend(surface: Surface, request: Request) -> Response:
