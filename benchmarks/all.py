@@ -19,6 +19,11 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
+def _judged(folder: Path) -> list[str]:
+    files = {"--products": "products.csv", "--train-queries": "queries.csv", "--train-qrels": "qrels.txt"}
+    return [word for option, file in files.items() for word in (option, str(folder / file))]
+
+
 def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
     """Name -> the files it needs and its command."""
     retrotech, homedepot = data / "retrotech" / "products.csv", data / "homedepot"
@@ -34,6 +39,10 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
         "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech), "--chinese", "45000", "--personal"]),
         "chinese": ([], ["chinese.py"]),
         "searching": ([retrotech], ["searching.py", "--data", str(data / "retrotech"), "--shop", str(shop)]),
+        "search": (
+            [homedepot],
+            ["search.py", *_judged(homedepot), "--halves", "--run-out", str(work / "search_run.txt"), "--ablate"],
+        ),
         "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
         "tuning": ([homedepot], ["tuning.py", "--data", str(homedepot), "--out", str(work / "tuning")]),
         "robustness": (

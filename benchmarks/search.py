@@ -3,6 +3,8 @@
     python benchmarks/search.py --products products.csv \
         --train-queries queries.csv --train-qrels train.txt \
         --test-queries queries.csv --test-qrels test.txt --run-out run.txt [--ablate]
+    python benchmarks/search.py --products products.csv --train-queries queries.csv \
+        --train-qrels qrels.txt --halves --run-out run.txt
 
 Products and queries are CSV (id and title; query_id and text), judgements and
 the run TREC files. A shop is made of the products, trained on the judgements,
@@ -23,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,25 @@ def ask(shop: Shop, queries: Mapping[str, str], ignore: Sequence[str] = ()) -> d
         hits = shop.search(text, hits_per_page=DEPTH, ignore=ignore, record=False).hits
         found[query_id] = [(hit.item_id, hit.score) for hit in hits]
     return found
+
+
+def halve(given: argparse.Namespace, folder: Path) -> None:
+    """Write the two halves and put them in the place of the files that were given."""
+
+    def learned(query_id: str) -> bool:
+        return sha256(query_id.encode()).digest()[0] % 2 == 0
+
+    parts = {True: folder / "train.txt", False: folder / "test.txt"}
+    with given.train_qrels.open(encoding="utf-8") as lines:
+        judged = [line for line in lines if line.strip()]
+    for half, file in parts.items():
+        file.write_text("".join(line for line in judged if learned(line.split()[0]) is half), "utf-8")
+    queries = read_queries(given.train_queries)
+    with (folder / "queries.csv").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(("query_id", "text"))
+        writer.writerows((query_id, text) for query_id, text in queries.items() if not learned(query_id))
+    given.train_qrels, given.test_qrels, given.test_queries = parts[True], parts[False], folder / "queries.csv"
 
 
 def taken_up(shop: Shop) -> None:
@@ -131,9 +153,14 @@ def main() -> int:
     parser.add_argument("--products", type=Path, required=True)
     parser.add_argument("--train-queries", type=Path)
     parser.add_argument("--train-qrels", type=Path)
-    parser.add_argument("--test-queries", type=Path, required=True)
+    parser.add_argument("--test-queries", type=Path)
     parser.add_argument("--test-qrels", type=Path)
     parser.add_argument("--run-out", type=Path, required=True)
+    parser.add_argument(
+        "--halves",
+        action="store_true",
+        help="learn from one half of the training queries, by a hash of their ids, and measure on the other",
+    )
     parser.add_argument("--irrelevant", type=float, default=1.0, help="the highest grade that means irrelevant")
     parser.add_argument("--shop", type=Path, help="make the shop here, or use the one that is here")
     parser.add_argument("--only", nargs="*", default=None, help="models of search to train (all)")
@@ -144,7 +171,11 @@ def main() -> int:
     given = parser.parse_args()
     if (given.train_qrels is None) != (given.train_queries is None):
         parser.error("training needs both --train-queries and --train-qrels")
+    if given.halves is (given.test_queries is not None) or (given.halves and given.train_qrels is None):
+        parser.error("name --test-queries, or --halves with files to train on")
     with tempfile.TemporaryDirectory(prefix="aisle-benchmark-") as temporary:
+        if given.halves:
+            halve(given, Path(temporary))
         place = given.shop or Path(temporary) / "shop"
         figures = run(place, given)
     print(json.dumps(figures))
