@@ -1,4 +1,4 @@
-"""Search, trained on judgements and measured on others, through the product's own path.
+r"""Search, trained on judgements and measured on others, through the product's own path.
 
     python benchmarks/search.py --products products.csv \
         --train-queries queries.csv --train-qrels train.txt \
