@@ -129,8 +129,8 @@ class Gathered:
         return (slice(end - size, end) for end, size in zip(ends, self.lists.sizes.tolist(), strict=True))
 
 
-Cosines = Callable[[Sequence[int], Sequence[Ords]], Sequence[Scores]]
-"""For some queries, by number, and what was found for each: float32[n] cosines to take instead of those found."""
+Cosines = Callable[[Sequence[int], Sequence[Ords]], Sequence[Scores | None]]
+"""For some queries, by number, and what was found for each: float32[n] cosines to take instead (None: those found)."""
 
 
 def gather(
@@ -153,7 +153,7 @@ def gather(
     if cosines is not None:
         others = cosines([number for number, _, _ in searches], [found.ords for _, _, found in searches])
         searches = [
-            (number, query, replace(found, cosine=other))
+            (number, query, found if other is None else replace(found, cosine=other))
             for (number, query, found), other in zip(searches, others, strict=True)
         ]
     rows = _Rows()

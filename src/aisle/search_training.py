@@ -304,18 +304,21 @@ class _Training:
         """The encoders of either half, when this training has promoted one of all."""
         if not self._promoted.get(BI_ENCODER):
             return None
-        kept = [self._bench.kept(BI_ENCODER, name) for name in ("all", *_HALVES)]
+        kept = [self._bench.kept(BI_ENCODER, name) for name in _HALVES]
         return None if None in kept else [one for one in kept if one is not None]
 
-    def _unseen_cosines(self, tuned: list[Fitted], numbers: Sequence[int], ords: Sequence[Ords]) -> list[Scores]:
-        """Each query by the encoder that was not tuned on it: of all, for what is held out; of the other half, else."""
-        by = np.where(self._held[list(numbers)], 0, 2 - self._folds[list(numbers)] % 2)
-        found: dict[int, Scores] = {}
-        for which, fitted in enumerate(tuned):
-            rows = np.flatnonzero(by == which).tolist()
+    def _unseen_cosines(
+        self, halves: list[Fitted], numbers: Sequence[int], ords: Sequence[Ords]
+    ) -> list[Scores | None]:
+        """Each query by the encoder of the half that it is not in; as found, where nothing was tuned on it."""
+        of_half = np.where(self._held[list(numbers)], -1, 1 - self._folds[list(numbers)] % 2)
+        found: list[Scores | None] = [None] * len(numbers)
+        for half, fitted in enumerate(halves):
+            rows = np.flatnonzero(of_half == half).tolist()
             cosines = self._cosines(fitted, [numbers[row] for row in rows], [ords[row] for row in rows])
-            found |= dict(zip(rows, cosines, strict=True))
-        return [found[row] for row in range(len(numbers))]
+            for row, cosine in zip(rows, cosines, strict=True):
+                found[row] = cosine
+        return found
 
     # ------------------------------------------------------------------ ranking
 
