@@ -365,7 +365,8 @@ class SearchRanking:
         facts, reputation = self._parts.columns.facts, self._reputation
         price = np.log1p(np.nan_to_num(facts.price[ords], nan=0.0))
         priced = price[price > 0]
-        age = (now_ms() - facts.first_seen_ms[ords]) / _DAY_MS
+        # Whole days: within one import the order of the feed would pass for age.
+        age = (now_ms() - facts.first_seen_ms[ords]) // _DAY_MS
         return {
             "price": price,
             "price_place": np.where(price > 0, price - (np.median(priced) if len(priced) else 0.0), 0.0),
