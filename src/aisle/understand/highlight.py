@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from html import escape
 
 from aisle.types import Query
@@ -30,8 +31,8 @@ def highlighter(query: Query) -> Callable[[str], str]:
 
     def marked(title: str) -> str:
         marks: list[tuple[int, int]] = []
-        for start, end, word in spans(title):
-            if stem(word) in stems:
+        for start, end, word, stemmed in _stemmed(title):
+            if stemmed in stems:
                 marks.append((start, end))
             elif runs and is_han(word):
                 marks += _chinese(word, start, runs)
@@ -46,6 +47,12 @@ def highlighter(query: Query) -> Callable[[str], str]:
         return "".join((*parts, escape(title[last:])))
 
     return marked
+
+
+@lru_cache(8192)
+def _stemmed(title: str) -> tuple[tuple[int, int, str, str], ...]:
+    """The words of a title, which comes back with the next query, and their stems."""
+    return tuple((start, end, word, stem(word)) for start, end, word in spans(title))
 
 
 def _parts(word: str, start: int, title: str, stems: set[str]) -> list[tuple[int, int]]:
