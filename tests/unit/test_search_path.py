@@ -75,9 +75,7 @@ def test_what_was_shown_is_logged_under_its_list_id(shop: Shop) -> None:
     assert logged["items"] == [h.item_id for h in slate.hits]
     assert logged["positions"] == [0, 1, 2]
     # There is no encoder here, and columns of nothing but 0 are left out.
-    assert {"bm25", "blend"} <= set(
-        logged["features"]
-    )  # there is no meaning here: columns of nothing but 0 are left out
+    assert {"bm25", "blend"} <= set(logged["features"])
 
 
 def test_the_last_click_is_in_the_next_answer(shop: Shop) -> None:
