@@ -245,8 +245,8 @@ class Parts:
         return self.replay.folds["circumstances"]  # type: ignore[return-value]
 
     def known_shopper(self, visitor_id: str) -> Shopper | None:
-        """Who asks, where the order of a search depends on it; None for somebody new."""
-        if not visitor_id or not self.ranking.personal:
+        """Who asks; None for somebody of whom nothing is known."""
+        if not visitor_id:
             return None
         shopper = self.shoppers.view(visitor_id, now_ms())
         return None if shopper.is_new else shopper

@@ -159,10 +159,11 @@ def gather(
     rows = _Rows()
     for number, query, found in searches:
         weighed = parts.ranking.weigh(found)
-        ords = found.ords[weighed.best]
+        chosen_rows = weighed.order[: parts.settings.search.ranked]
+        ords = found.ords[chosen_rows]
         silent = _UNSHOWN if known.of_clicks[number] else 1.0
         gain, weight, best = _told(judged, slice(bounds[number], bounds[number + 1]), ords, silent)
-        columns = parts.ranking.columns(query, found, weighed, known.clicked, popular=known.popular)
+        columns = parts.ranking.columns(query, found, weighed, chosen_rows, known.clicked, popular=known.popular)
         rows.add(matrix_of(columns, FEATURES), gain, weight, ords, number, int(folds[number]), best)
     return rows.gathered()
 

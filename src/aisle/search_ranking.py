@@ -11,7 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
@@ -28,6 +28,7 @@ from aisle.models_in_use import stored
 from aisle.ports import Ranker, Reranker, Shopper
 from aisle.rank.blend import blend
 from aisle.rank.features import FEATURES, Looks, Named, feature_columns, matrix_of
+from aisle.rank.likeness import likeness
 from aisle.rank.matching import AskedWords, asked_words
 from aisle.rank.together import TOGETHER, with_reading
 from aisle.represent.categories import CategoryVectors
@@ -69,11 +70,11 @@ class Ordered:
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """`blend` float32[n] is words and meaning as one score, `category` float32[n] how near the query is to each
-    candidate's category, `best` int[k] the rows that are ranked, best first."""
+    candidate's category, `order` int[n] all rows, best first."""
 
     blend: Scores
     category: Scores
-    best: NDArray[np.intp]
+    order: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class SearchRanking:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The model that serves, for the slate log."""
+        """The models that serve, for the slate log."""
         serving, reading = self._serving, self._reading
         found = {RANKING: serving.version} if serving is not None else {}
         return found | ({CROSS_ENCODER: reading.version} if reading is not None else {})
@@ -225,7 +226,7 @@ class SearchRanking:
                 continue
             try:
                 return make(stored(store, name, version), version)
-            except (ModelDamaged, KeyError, TypeError, ValueError) as error:
+            except (AisleError, KeyError, TypeError, ValueError) as error:
                 self._refused[name, version] = f"model {name} {version}: {error}"
                 log.error("%s", self._refused[name, version])
         return None
@@ -250,16 +251,17 @@ class SearchRanking:
         Without a model only the first `n_shown` are looked at closely, for the log.
         """
         weighed, serving, n = self.weigh(found), self._serving, len(found.ords)
-        if serving is not None and (serving.encoder != found.encoder or found.degraded or not len(weighed.best)):
+        ranked_most = self._parts.settings.search.ranked
+        if serving is not None and (serving.encoder != found.encoder or found.degraded or not ranked_most):
             serving = None  # it learned to weigh what another encoder says
         blended = weighed.blend
-        rows = weighed.best if serving is not None else np.argsort(-blended, kind="stable")[:n_shown]
+        rows = weighed.order[: n_shown if serving is None else ranked_most]
         plain = Ordered(blended, {"bm25": found.bm25, "cosine": found.cosine, "category": weighed.category})
         if not n:
             return plain
         try:
             clicked = serving.clicked if serving is not None else NOTHING_CLICKED
-            columns = self.columns(query, found, replace(weighed, best=rows), clicked, shopper=shopper)
+            columns = self.columns(query, found, weighed, rows, clicked, shopper=shopper)
             scores = blended
             if serving is not None:
                 ranked = serving.ranker.score(matrix_of(columns, serving.ranker.names))
@@ -292,15 +294,15 @@ class SearchRanking:
         query: Query,
         found: Retrieved,
         weighed: Weighed,
+        rows: NDArray[np.intp],
         clicked: Clicked,
         *,
         shopper: Shopper | None = None,
         popular: Scores | None = None,
     ) -> dict[str, Scores]:
-        """FEATURES of the best of what was found, float32[len(weighed.best)] each."""
-        rows, table = weighed.best, self._words.table
-        ords = found.ords[rows]
-        within = np.minimum(ords, max(len(table.title) - 1, 0))
+        """FEATURES of those rows of what was found, float32[len(rows)] each."""
+        ords, table = found.ords[rows], self._words.table
+        title, names = table.of(ords)
         looks = Looks(
             bm25=found.bm25[rows],
             cosine=found.cosine[rows],
@@ -308,9 +310,9 @@ class SearchRanking:
             blend=weighed.blend[rows],
             category=weighed.category[rows],
             asked=self._asked(query),
-            named=Named(table.title[within], table.names[within], table.is_number),
+            named=Named(title, names, table.is_number),
             product=self._product(query, ords, clicked, self._popular if popular is None else popular),
-            shopper=self._shopper(shopper, found, rows) if shopper is not None and not shopper.is_new else {},
+            shopper=self.likeness(shopper, ords) if shopper is not None else {},
         )
         return feature_columns(looks)
 
@@ -331,7 +333,7 @@ class SearchRanking:
             affinity_weight=search.category_weight,
             prior=self._prior(found.ords),
         )
-        return Weighed(blended, affinity, np.argsort(-blended, kind="stable")[: search.ranked])
+        return Weighed(blended, affinity, np.argsort(-blended, kind="stable"))
 
     def _prior(self, ords: Ords) -> Scores:
         """What speaks for a product whatever is asked: it decides between equals, and puts what is sold out last."""
@@ -378,27 +380,14 @@ class SearchRanking:
             "clicked": clicked.column(query.text, ords),
         }
 
-    def _shopper(self, shopper: Shopper, found: Retrieved, rows: NDArray[np.intp]) -> dict[str, Scores]:
-        """How like what the shopper has engaged with lately each candidate is."""
-        facts, ords = self._parts.columns.facts, found.ords[rows]
-        recent, weights = shopper.recent, shopper.weights / max(float(shopper.weights.sum()), 1e-9)
-        columns = {}
-        for name, codes in (("shopper_category", facts.category), ("shopper_brand", facts.brand)):
-            share = np.bincount(codes[recent] + 1, weights, minlength=int(codes[ords].max(initial=-1)) + 2)
-            columns[name] = np.where(codes[ords] >= 0, share[codes[ords] + 1], 0.0)
+    def likeness(self, shopper: Shopper, ords: Ords) -> dict[str, Scores]:
+        """SHOPPER_FEATURES of products, float32[n] each."""
         dense = self._parts.indexes.dense
-        if dense is not None and found.vector is not None:
-            taste = weights @ dense.dense.vectors(recent)
-            length = float(np.linalg.norm(taste))
-            if length > 0:
-                columns["shopper_meaning"] = dense.dense.vectors(ords) @ (taste / length)
-        return columns
+        return likeness(shopper, ords, self._parts.columns.facts, dense.dense.vectors if dense is not None else None)
 
 
 def clicked_of(arrays: Mapping[str, np.ndarray]) -> Clicked:
     """As it lies in a version: UTF-8 bytes of the queries, one a line, and the products of each."""
-    if "clicked_queries" not in arrays:
-        return NOTHING_CLICKED
     if not len(arrays["clicked_ords"]):
         return NOTHING_CLICKED
     queries = arrays["clicked_queries"].tobytes().decode().split("\n")

@@ -6,8 +6,11 @@ Answers get their identity, and are remembered, in `aisle.shop`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from aisle.explain.reasons import MatchReasons
 from aisle.ports import Shopper
@@ -115,3 +118,11 @@ class Searching:
             model_versions=parts.model_versions(),
             degraded=(*(found.degraded or parts.lacking), *ordered.degraded),
         )
+
+    def beside(self, shopper: Shopper, slate: Slate) -> Slate:
+        """The same answer with how like what the shopper engaged with each hit is, for the log."""
+        ords = np.fromiter((self._parts.ord_of(hit.item_id) for hit in slate.hits), np.int32, len(slate.hits))
+        if not len(ords) or ords.min() < 0:  # a product that has just gone
+            return slate
+        columns = {name: column.tolist() for name, column in self._parts.ranking.likeness(shopper, ords).items()}
+        return replace(slate, features={**slate.features, **columns})

@@ -142,7 +142,8 @@ class Shop:
                 conditions, counted, page, hits_per_page, visitor_id=visitor_id, context=context
             )
             return self._remember(slate, visitor_id, started, record)
-        shopper = self._parts.known_shopper(visitor_id) if sort == "relevance" else None
+        known = self._parts.known_shopper(visitor_id)
+        shopper = known if sort == "relevance" and self._parts.ranking.personal else None
         told = (shopper.visitor_id, shopper.version) if shopper is not None else ()
         asked = (query, conditions, counted, page, hits_per_page, sort, tuple(ignore), told, self._parts.versions())
         kept = self._parts.answers.get(asked)
@@ -150,6 +151,8 @@ class Shop:
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
         slate = self._answering.answered(slate)
+        if known is not None and shopper is None:  # everybody's answer: what it is to this shopper is logged beside
+            slate = self._searching.beside(known, slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
         if rescue is not None:
             slate = replace(slate, rescue=self._remember(rescue, visitor_id, started, record))

@@ -251,3 +251,29 @@ def test_the_last_good_ranking_goes_on_beside_a_damaged_one(shop: Shop) -> None:
     (path / "models" / "ranking" / second.version / "model.onnx").write_bytes(b"cut off")
     with Shop.open(path, settings=settings) as again:
         assert again.search("Oak lamp").model_versions["ranking"] == first.version
+
+
+def test_what_a_shopper_likes_is_logged_beside_everybodys_answer(tmp_path: Path) -> None:
+    """Else no ranking could ever learn that it matters who asks."""
+    with Shop.open(tmp_path / "brands", settings=Settings.checked({"encoder": {"model": ""}}, "test")) as shop:
+        shop.upsert_products(
+            [Product(f"P{n}", f"Lamp {n}", brand=("Oak", "Elm")[n % 2], product_type="Lights") for n in range(6)]
+        )
+        assert shop.wait_indexed(60)
+        first = shop.search("lamp", visitor_id="likes")
+        assert not any(first.features["shopper_brand"])
+        shop.record(Event("view_item", "likes", (EventItem("P0"),)))
+        again = shop.search("lamp", visitor_id="likes")
+        assert [hit.item_id for hit in again.hits] == [hit.item_id for hit in first.hits]
+        assert list(again.features["shopper_brand"]) == [1.0 if hit.brand == "Oak" else 0.0 for hit in again.hits]
+        assert list(again.features["shopper_category"]) == [1.0] * 6
+        assert not any(shop.search("lamp", visitor_id="other").features["shopper_brand"])
+
+
+def test_a_product_newer_than_the_words_has_none(words: TitleWords) -> None:
+    title, names = words.table.of(np.array([0, 999], np.int32))
+    assert (title[0] >= 0).any()
+    assert (title[1] < 0).all()
+    assert (names[1] < 0).all()
+    empty, _ = TitleWords(tokens).table.of(np.array([3], np.int32))
+    assert (empty < 0).all()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.index.documents import shared_title
-from aisle.types import Group, Scores
+from aisle.types import Group, Ords, Scores
 
 TITLE_WORDS: Final = 24
 """Words of a title that are kept."""
@@ -39,6 +39,15 @@ class WordTable:
     is_number: NDArray[np.bool_]
     n_products: int
     code_of: Callable[[str], int]
+
+    def of(self, ords: Ords) -> tuple[Codes, Codes]:
+        """Title and names of those products, a row each; no words of one that is newer than this view."""
+        known = ords < len(self.title)
+        rows = np.where(known, ords, 0)
+        if not len(self.title):
+            return np.full((len(ords), TITLE_WORDS), NONE, np.int32), np.full((len(ords), NAME_WORDS), NONE, np.int32)
+        here = known[:, None]
+        return np.where(here, self.title[rows], np.int32(NONE)), np.where(here, self.names[rows], np.int32(NONE))
 
     def rarity(self, codes: Codes) -> Scores:
         """float32[k]: log((n + 1) / (f + 1)) of each word; an unknown one (NONE) is as rare as can be."""
