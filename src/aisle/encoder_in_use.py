@@ -71,6 +71,11 @@ class EncoderInUse:
         self.now = base
 
     @property
+    def tuned(self) -> bool:
+        """Whether what serves is another encoder than the one in the settings."""
+        return self.now is not None and self._base is not None and self.now.encoder.name != self._base.encoder.name
+
+    @property
     def building(self) -> str:
         """The version whose index is being made; empty when there is none."""
         return self._next.version if self._next is not None else ""

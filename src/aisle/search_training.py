@@ -185,13 +185,13 @@ class _Training:
     @cached_property
     def _now(self) -> Gathered:
         """The candidates of every query as search finds them now, with cosines of encoders that never saw the query."""
-        tuned = self._tuned_halves()
-        if tuned is None:
-            return self._before
         self._wait_for_meaning()
+        if not self._parts.meaning.tuned:
+            return self._before
+        halves = [self._half(number) for number in range(len(_HALVES))]
         everything = np.ones(len(self._folds), bool)
         return gather(
-            self._parts, self._known, everything, self._told_of(RANKING), partial(self._unseen_cosines, tuned)
+            self._parts, self._known, everything, self._told_of(RANKING), partial(self._unseen_cosines, halves)
         )
 
     def _told_of(self, name: str) -> Tell:
@@ -255,9 +255,6 @@ class _Training:
         fitted = self._encoder("all", ~self._held)
         compared = self._compared_meaning(fitted)
         good = compared.low > 0
-        if good:
-            for half, name in enumerate(_HALVES):
-                self._encoder(name, ~self._held & (self._folds % 2 == half))
         note = "" if good else "not promoted: its meaning alone orders held-out searches no better"
         return Trained(fitted, _told("meaning", compared), good, note)
 
@@ -300,12 +297,9 @@ class _Training:
         queries = encoder.encode([self._known.judged.queries[number] for number in numbers])
         return [vectors[rows] @ query for rows, query in zip(np.split(back, sizes[:-1]), queries, strict=True)]
 
-    def _tuned_halves(self) -> list[Fitted] | None:
-        """The encoders of either half, when this training has promoted one of all."""
-        if not self._promoted.get(BI_ENCODER):
-            return None
-        kept = [self._bench.kept(BI_ENCODER, name) for name in _HALVES]
-        return None if None in kept else [one for one in kept if one is not None]
+    def _half(self, number: int) -> Fitted:
+        """The encoder tuned on one half of the queries, also where the one that serves is of an earlier training."""
+        return self._encoder(_HALVES[number], ~self._held & (self._folds % 2 == number))
 
     def _unseen_cosines(
         self, halves: list[Fitted], numbers: Sequence[int], ords: Sequence[Ords]

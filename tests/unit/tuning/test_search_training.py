@@ -76,9 +76,16 @@ def test_encoder_trees_and_reader_learn_together(trained: Shop, tmp_path: Path) 
     slate = trained.search("old red sweater")
     assert slate.model_versions["encoder"].startswith("tuned")
     assert not slate.degraded
+    # Trees alone, later: they must not trust the encoder's cosines of the queries it was tuned on.
+    told: set[str] = set()
+    trained.train(only=["ranking"], progress=lambda stage, _done, _of: told.add(stage))
+    assert {half for half in ("even half", "odd half") if any(half in stage for stage in told)} == {
+        "even half",
+        "odd half",
+    }
     # What serves is there again when the shop is opened.
     path, settings = trained.path, trained.settings
-    first = [hit.item_id for hit in slate.hits]
+    first = [hit.item_id for hit in trained.search("old red sweater").hits]
     trained.close()
     with Shop.open(path, settings=settings) as again:
         again._parts.ranking.catch_up()
