@@ -275,8 +275,7 @@ class SearchRanking:
             log.warning("ordered by words and meaning only: %s", error)
             return Ordered(plain.scores, plain.features, ("ranking",))
         full = np.zeros((len(FEATURES), n), np.float32)
-        for at, name in enumerate(FEATURES):
-            full[at, rows] = columns[name]
+        full[:, rows] = [columns[name] for name in FEATURES]
         return Ordered(scores.astype(np.float32), dict(zip(FEATURES, full, strict=True)))
 
     def _read_together(self, query: Query, found: Retrieved, scores: Scores, over: str) -> Scores:

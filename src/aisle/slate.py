@@ -5,12 +5,31 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from aisle.index.documents import ALIASES
 from aisle.ports import CatalogStore, ContentStore
-from aisle.types import Clause, Group, Hit, Ords, Product, Reason, Scores
+from aisle.types import NOTHING, Availability, Clause, Group, Hit, Money, Ords, Product, Reason, Scores
 
 _VARIANT_FIELDS = ("color", "size", "material", "pattern", "gender")
+
+
+class _Card(NamedTuple):
+    """What a hit says of the product alone."""
+
+    item_id: str
+    group_id: str
+    title: str
+    product_type: str
+    brand: str
+    price: Money | None
+    sale_price: Money | None
+    price_high: Money | None
+    image_link: str
+    link: str
+    availability: Availability
+    n_variants: int
+    colors: tuple[str, ...]
 
 
 class HitMaker:
@@ -21,7 +40,7 @@ class HitMaker:
 
     def __init__(self, catalog: CatalogStore, content: ContentStore, cache_size: int = 20_000) -> None:
         self._catalog, self._content = catalog, content
-        self._cards: dict[tuple[int, int, tuple[Clause, ...]], Hit] = {}
+        self._cards: dict[tuple[int, int, tuple[Clause, ...]], _Card] = {}
         self._cache_size = cache_size
 
     def hits(
@@ -49,14 +68,13 @@ class HitMaker:
                 continue
             card = self._card(group, clauses)
             rating, n_reviews = rating_of(group, ratings)
-            # Spelt out: dataclasses.replace takes ten times as long, for each hit of each answer.
             hits.append(
                 Hit(
                     card.item_id, card.group_id, card.title, float(scores[row]), first_position + len(hits),
                     card.product_type, card.brand, card.price, card.sale_price, card.price_high,
                     card.image_link, card.link, card.availability, card.n_variants, card.colors,
                     rating, n_reviews, sources[row] if sources else (), reasons(row, group),
-                    {"title": highlights(card.title)} if highlights else card.highlights,
+                    {"title": highlights(card.title)} if highlights else NOTHING,
                 )
             )  # fmt: skip
         return tuple(hits)
@@ -67,7 +85,7 @@ class HitMaker:
         known = {g.ord: (group_title(g), g.lead.item_id) for g in groups if g is not None and g.products}
         return [known.get(o, ("", "")) for o in ords.tolist()]
 
-    def _card(self, group: Group, clauses: tuple[Clause, ...]) -> Hit:
+    def _card(self, group: Group, clauses: tuple[Clause, ...]) -> _Card:
         key = (group.ord, group.seq, clauses)
         card = self._cards.get(key)
         if card is None:
@@ -102,17 +120,17 @@ def _lower(text: str) -> str:
     return text.casefold()
 
 
-def _card(group: Group, clauses: Sequence[Clause]) -> Hit:
+def _card(group: Group, clauses: Sequence[Clause]) -> _Card:
     shown = variant_for(group, clauses)
-    prices = [p.current_price for p in group.products if p.current_price]
-    highest = max(prices, key=lambda m: m.amount, default=None)
+    highest = None
+    if len(group.products) > 1:
+        prices = [p.current_price for p in group.products if p.current_price]
+        highest = max(prices, key=lambda m: m.amount, default=None)
     varies = highest is not None and shown.current_price is not None and highest.amount > shown.current_price.amount
-    return Hit(
+    return _Card(
         item_id=shown.item_id,
         group_id=group.group_id,
         title=group_title(group),
-        score=0.0,
-        position=0,
         product_type=shown.product_type,
         brand=shown.brand,
         price=shown.price,

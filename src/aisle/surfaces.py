@@ -342,7 +342,9 @@ class Surfaces:
             if found.n_hits > len(found.ords):
                 # More than are ordered: the popular ones must be among them.
                 popular = parts.popular()[0][: parts.settings.search.neighbours or 1]
-                also = parts.indexes.lexical.search(Query(""), neighbours=popular, filters=conditions, top_k=1).ords
+                also = parts.indexes.lexical.search(
+                    Query(""), neighbours=lambda: popular, filters=conditions, top_k=1
+                ).ords
                 rest = found.ords[~np.isin(found.ords, also)]
                 ords = np.concatenate([also, rest])[:BROWSED].astype(np.int32)
                 found = replace(found, ords=ords)

@@ -208,7 +208,7 @@ class Dense:
 class Lexical:
     def search(self, query: Query, **asked: Any) -> LexicalResult:
         near = asked["neighbours"]
-        ords = np.array([1, *(near.tolist() if near is not None else ())], np.int32)
+        ords = np.array([1, *(near().tolist() if near is not None else ())], np.int32)
         return LexicalResult(ords, np.ones(len(ords), np.float32), len(ords), {}, {})
 
 

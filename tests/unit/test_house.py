@@ -20,7 +20,7 @@ STAGES = {
 FOUNDATION = {"types", "errors", "settings", "ports", "models", "han"}
 HEAVY = (
     "torch", "transformers", "lightgbm", "shap", "sentence_transformers", "torch_geometric", "implicit", "sklearn",
-    "scipy",
+    "scipy", "peft", "optuna", "tensorboard",
 )  # fmt: skip
 
 

@@ -295,9 +295,12 @@ class MatchReasons:
         lead = group.lead
         colors = {p.color for p in group.products} if len(group.products) > 1 else (lead.color,)
         text = _fold(f"{lead.title} {lead.brand} {lead.product_type} {' '.join(colors)}")
-        have = set(_WORD.findall(text))
+        have: set[str] = set()
         shared = []
         for word, folded, is_chinese in self._words:
+            if folded[: max(len(folded) - 3, 1)] not in text:  # what every form of it begins with
+                continue
+            have = have or set(_WORD.findall(text))
             if folded in have or (is_chinese and folded in text) or (len(folded) > 3 and _has_form(folded, have)):
                 shared.append(word)
         return " ".join(shared)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
+from aisle.learn.checkpoints import Checkpoints
 from aisle.learn.items import ItemTable
 from aisle.learn.spectral import spectral_vectors
 from aisle.types import Ords
@@ -129,10 +129,10 @@ class Run:
             if better:
                 saved |= {"best": found, "epochs": list(saved["done"])}
             saved["spent"] = time.monotonic() - started
-            self._save(optimizer, saved, better)
+            self._checkpoints.save(self.model, optimizer, saved, best=better)
             if seconds and saved["spent"] + time.monotonic() - begun > seconds:
                 break
-        self._take_best()
+        self._checkpoints.take_best(self.model)
         self.epochs = (int(saved["epochs"][0]), int(saved["epochs"][1]))
         tell(most, most)
         return float(saved["best"])
@@ -147,13 +147,17 @@ class Run:
             self._epoch(optimizer, epoch, self.recipe.learning_rate * (SLOWER if slow else 1.0))
             saved["done"][slow] += 1
             saved["spent"] = time.monotonic() - started
-            self._save(optimizer, saved, True)
+            self._checkpoints.save(self.model, optimizer, saved, best=True)
             if seconds and saved["spent"] + time.monotonic() - begun > seconds:
                 log.warning("sequence: the time is up after %d of %d epochs", epoch + 1, most)
                 break
         self.model.eval()
         self.epochs = epochs
         tell(most, most)
+
+    @property
+    def _checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.work)
 
     def _begin(self) -> tuple[torch.optim.Optimizer, dict[str, Any]]:
         """A model and its optimiser, as the last checkpoint left them, or as new with spectral vectors."""
@@ -164,7 +168,7 @@ class Run:
         optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=0.0, fused=True
         )
-        saved = self._load(optimizer)
+        saved = self._checkpoints.load(self.model, optimizer)
         if saved is not None:
             return optimizer, saved
         vectors = spectral_vectors(
@@ -214,55 +218,6 @@ class Run:
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
-
-    # ------------------------------------------------------------ checkpoints
-
-    def _save(self, optimizer: torch.optim.Optimizer, reached: Mapping[str, Any], is_best: bool) -> None:
-        from safetensors.torch import save_file
-
-        self.work.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.contiguous() for k, v in self.model.state_dict().items()}
-        if is_best:
-            _replace(self.work / "best.safetensors", lambda file: save_file(weights, file))
-        state = {
-            f"{key}.{name}": value
-            for key, of_one in optimizer.state_dict()["state"].items()
-            for name, value in of_one.items()
-        }
-        told = orjson.dumps(dict(reached)).decode()
-        both = {f"model.{k}": v for k, v in weights.items()} | {f"optimizer.{k}": v for k, v in state.items()}
-        _replace(self.work / "last.safetensors", lambda file: save_file(both, file, {"told": told}))
-
-    def _load(self, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-        """Go on from the last checkpoint, if it can be read and fits."""
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(self.work / "last.safetensors", "pt") as file:
-                told: dict[str, Any] = orjson.loads(file.metadata()["told"])
-                held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-            self.model.load_state_dict({k.removeprefix("model."): v for k, v in held.items() if k.startswith("model.")})
-            state: dict[int, dict[str, Any]] = {}
-            for key, value in held.items():
-                if key.startswith("optimizer."):
-                    _, number, name = key.split(".")
-                    state.setdefault(int(number), {})[name] = value
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
-            return None
-        return told
-
-    def _take_best(self) -> None:
-        from safetensors.torch import load_file
-
-        self.model.load_state_dict(load_file(self.work / "best.safetensors"))
-        self.model.eval()
-
-
-def _replace(place: Path, write: Callable[[Path], None]) -> None:
-    making = place.with_suffix(".new")
-    write(making)
-    making.replace(place)
 
 
 def _model(items: ItemTable, n_items: int, recipe: SequenceRecipe, dropout: float) -> SequenceModel:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
+from aisle.learn.checkpoints import Checkpoints
 from aisle.learn.judgements import Judgements
 from aisle.types import Ords, Scores
 
@@ -186,14 +186,15 @@ def train(
 
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=course.learning_rate, weight_decay=0.01, fused=True)
-    state = _load(network, optimizer, course.work)
+    checkpoints = Checkpoints(course.work)
+    state = checkpoints.load(network, optimizer)
     if state is None:
         begun = time.monotonic()
         before = evaluate()
         look_s = time.monotonic() - begun
         state = {"step": 0, "looks": 0, "before": before, "best": before, "best_step": 0, "look_s": look_s,
                  "spent": look_s}  # fmt: skip
-        _save(network, optimizer, state, course.work, best=True)
+        checkpoints.save(network, optimizer, state, best=True)
     saved, started = time.monotonic(), time.monotonic() - state["spent"]
     while state["looks"] < course.looks:
         step, done = state["step"], course.done(state["step"], state["spent"], state["look_s"])
@@ -223,65 +224,8 @@ def train(
             tell(round(course.n_steps * done), course.n_steps)
         state["spent"] = time.monotonic() - started
         if better or time.monotonic() - saved > SAVE_EVERY_S:
-            _save(network, optimizer, state, course.work, best=better)
+            checkpoints.save(network, optimizer, state, best=better)
             saved = time.monotonic()
-    _take_best(network, course.work)
-    network.eval()
+    checkpoints.take_best(network)
     tell(course.n_steps, course.n_steps)
     return state
-
-
-# ---------------------------------------------------------------- checkpoints
-
-
-def _save(
-    network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any], work: Path, *, best: bool
-) -> None:
-    from safetensors.torch import save_file
-
-    work.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().clone().contiguous() for k, v in network.state_dict().items()}
-    if best:
-        _replace(work / "best.safetensors", lambda file: save_file(weights, file))
-    inner = {
-        f"optimizer.{key}.{name}": value
-        for key, of_one in optimizer.state_dict()["state"].items()
-        for name, value in of_one.items()
-    }
-    both = {f"model.{k}": v for k, v in weights.items()} | inner
-    told = orjson.dumps(dict(state)).decode()
-    _replace(work / "last.safetensors", lambda file: save_file(both, file, {"told": told}))
-
-
-def _load(network: torch.nn.Module, optimizer: torch.optim.Optimizer, work: Path) -> dict[str, Any] | None:
-    """Go on from the last checkpoint, if it can be read and fits."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(work / "last.safetensors", "pt") as file:
-            told: dict[str, Any] = orjson.loads(file.metadata()["told"])
-            held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-        if not (work / "best.safetensors").exists():
-            return None
-        network.load_state_dict({k.removeprefix("model."): v for k, v in held.items() if k.startswith("model.")})
-        state: dict[int, dict[str, Any]] = {}
-        for key, value in held.items():
-            if key.startswith("optimizer."):
-                _, number, name = key.split(".")
-                state.setdefault(int(number), {})[name] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError):
-        return None
-    return told
-
-
-def _take_best(network: torch.nn.Module, work: Path) -> None:
-    from safetensors.torch import load_file
-
-    network.load_state_dict(load_file(work / "best.safetensors"))
-
-
-def _replace(place: Path, write: Callable[[Path], None]) -> None:
-    temporary = place.with_name(f".{place.name}")
-    write(temporary)
-    temporary.replace(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -53,14 +53,18 @@ class LexicalIndex(Protocol):
         self,
         query: Query,
         *,
-        neighbours: Ords | None = None,
+        neighbours: Callable[[], Ords] | None = None,
         filters: Filters = (),
         facets: Sequence[str] = (),
         top_k: int = 200,
         sort: str = "relevance",
         offset: int = 0,
     ) -> LexicalResult:
-        """`sort`: relevance, price_asc, price_desc, newest. Raises InvalidFilter for an unknown field."""
+        """`sort`: relevance, price_asc, price_desc, newest. Raises InvalidFilter for an unknown field.
+
+        `neighbours` gives what joins the hit set whatever its words; it is asked
+        once, when the words have been looked up: an encoder works meanwhile.
+        """
 
     def fields(self) -> tuple[str, ...]:
         """Names a filter or facet may use."""

@@ -82,8 +82,12 @@ def feature_columns(looks: Looks) -> dict[str, Scores]:
         columns[name] = looks.product.get(name, missing)
     for name in SHOPPER_FEATURES:
         columns[name] = looks.shopper.get(name, missing)
-    together = np.stack([columns[name] for name in FEATURES]).astype(np.float32, copy=False)
-    return dict(zip(FEATURES, np.nan_to_num(together, copy=False, nan=0.0), strict=True))
+    together = np.empty((len(FEATURES), c), np.float32)
+    for row, name in zip(together, FEATURES, strict=True):
+        row[:] = columns[name]
+    if not np.isfinite(together).all():
+        np.nan_to_num(together, copy=False, nan=0.0)
+    return dict(zip(FEATURES, together, strict=True))
 
 
 def matrix_of(columns: Mapping[str, Scores], names: tuple[str, ...]) -> np.ndarray:

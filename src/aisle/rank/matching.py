@@ -107,20 +107,28 @@ def _cells(
     best = np.zeros((len(table), n), np.float32)
     if not len(known):
         return best, np.empty(0, np.intp), np.empty(0, np.intp), slots
-    at = np.searchsorted(known, table)
-    at[at == len(known)] = 0
-    rows, places = np.nonzero((known[at] == table) & (table >= 0))
+    # Where in `known` each word is, as a table by code: a search for every word of every title takes longer.
+    # The last place is that of -1, the word beyond a title's end.
+    place_of = np.full(max(int(table.max(initial=0)), int(known[-1])) + 2, -1, np.int32)
+    place_of[known[::-1]] = np.arange(len(known) - 1, -1, -1, dtype=np.int32)
+    at = place_of[table]
+    rows, places = np.nonzero(at >= 0)
     which = at[rows, places]
     # A form may stand for two words of the query; then both have it.
     for shift in range(_most_alike(known)):
         further = which + shift
-        same = (further < len(known)) & (known[np.minimum(further, len(known) - 1)] == known[which])
-        np.maximum.at(best, (rows[same], slots[further[same]]), weights[further[same]])
+        if shift:
+            same = (further < len(known)) & (known[np.minimum(further, len(known) - 1)] == known[which])
+            np.maximum.at(best, (rows[same], slots[further[same]]), weights[further[same]])
+        else:
+            np.maximum.at(best, (rows, slots[which]), weights[which])
     return best, rows, places, slots[which]
 
 
 def _most_alike(known: Codes) -> int:
-    return int(np.unique(known, return_counts=True)[1].max(initial=1))
+    if not (known[1:] == known[:-1]).any():
+        return 1
+    return int(np.unique(known, return_counts=True)[1].max())
 
 
 def asked_words(words: Sequence[Sequence[tuple[int, float]]], rarity: Scores, number: NDArray[np.bool_]) -> AskedWords:

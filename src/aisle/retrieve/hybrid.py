@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -78,23 +78,17 @@ class HybridRetriever:
         With another `sort`, the page of `top_k` from `offset` in that order.
         Raises InvalidFilter for an unknown field.
         """
-        vector, neighbours, degraded = self._meaning_of(query)
+        meaning = self._meaning_of(query)
         found = self._lexical.search(
             query,
-            neighbours=neighbours,
+            neighbours=None if meaning is None else meaning.neighbours,
             filters=(*query.filters, *filters),
             facets=facets,
             top_k=self._settings.top_k if top_k is None else top_k,
             sort=sort,
             offset=offset,
         )
-        cosines = np.zeros(len(found.ords), np.float32)
-        if vector is not None and self._dense is not None and len(found.ords):
-            try:
-                cosines = self._dense.vectors(found.ords) @ vector
-            except Exception as error:
-                self._tell("dense", error)
-                vector, degraded = None, ("dense",)
+        cosines = np.zeros(len(found.ords), np.float32) if meaning is None else meaning.cosines(found.ords)
         return Retrieved(
             ords=found.ords,
             bm25=found.bm25,
@@ -103,41 +97,24 @@ class HybridRetriever:
             facets=found.facets,
             facet_stats=found.facet_stats,
             matched=np.ones(len(found.ords), np.bool_) if found.matched is None else found.matched,
-            vector=vector,
+            vector=None if meaning is None else meaning.vector,
             encoder=self._encoder.name if self._encoder is not None else "",
-            degraded=degraded,
+            degraded=() if meaning is None else meaning.degraded,
         )
 
     def nearest(self, query: Query, top_k: int) -> tuple[Ords, Scores]:
         """The products nearest in meaning and their cosines, however far; nothing when meaning cannot help."""
-        vector, _, _ = self._meaning_of(query)
-        if vector is not None and self._dense is not None:
-            try:
-                return self._dense.search(vector, top_k)
-            except Exception as error:
-                self._tell("dense", error)
-        return np.empty(0, np.int32), np.empty(0, np.float32)
+        meaning = self._meaning_of(query)
+        return _NONE if meaning is None else meaning.nearest(top_k)
 
-    def _meaning_of(self, query: Query) -> tuple[Vectors | None, Ords | None, tuple[str, ...]]:
-        """The query as float32[dim] and its neighbours; None when meaning cannot help; what failed."""
+    def _meaning_of(self, query: Query) -> _Meaning | None:
+        """The query as the encoder begins to read it; None when meaning cannot help."""
         text, encoder, dense = query.semantic_text.strip(), self._encoder, self._dense
         if not text or self._vectors is None or encoder is None or dense is None or not len(dense):
-            return None, None, ()
+            return None
         if not encoder.covers(query.language):
-            return None, None, ()
-        try:
-            vector = self._vectors.of(text)
-        except Exception as error:  # whatever an encoder raises: words answer too
-            self._tell("encoder", error)
-            return None, None, ("encoder",)
-        if not self._settings.neighbours:
-            return vector, None, ()
-        try:
-            nearest, cosine = dense.search(vector, self._settings.neighbours)
-        except Exception as error:
-            self._tell("dense", error)
-            return None, None, ("dense",)
-        return vector, nearest[cosine >= self._settings.neighbour_cut], ()
+            return None
+        return _Meaning(self._vectors.of(text), dense, self._settings, self._tell)
 
     def _tell(self, part: str, error: Exception) -> None:
         """Log that a part fails, now and then: not once a query."""
@@ -145,3 +122,55 @@ class HybridRetriever:
         if now >= self._told.get(part, -TELL_EVERY_S) + TELL_EVERY_S:
             self._told[part] = now
             log.warning("searching by words only: %s: %s", part, error)
+
+
+class _Meaning:
+    """A query that an encoder reads while its words are looked up, and what comes of it.
+
+    `vector` float32[dim] once it was waited for; None when a part failed, which `degraded` names.
+    """
+
+    def __init__(
+        self,
+        reading: Callable[[], Vectors],
+        dense: DenseIndex,
+        settings: SearchSettings,
+        tell: Callable[[str, Exception], None],
+    ) -> None:
+        self._reading, self._dense, self._settings, self._tell = reading, dense, settings, tell
+        self.vector: Vectors | None = None
+        self.degraded: tuple[str, ...] = ()
+
+    def nearest(self, top_k: int) -> tuple[Ords, Scores]:
+        """Waits for the encoder: the products nearest in meaning and their cosines, best first."""
+        try:
+            self.vector = self._reading()
+        except Exception as error:  # whatever an encoder raises: words answer too
+            self._failed("encoder", error)
+            return _NONE
+        try:
+            return self._dense.search(self.vector, top_k) if top_k else _NONE
+        except Exception as error:
+            self._failed("dense", error)
+            return _NONE
+
+    def neighbours(self) -> Ords:
+        """Those near enough to join the hit set."""
+        nearest, cosine = self.nearest(self._settings.neighbours)
+        return nearest[cosine >= self._settings.neighbour_cut]
+
+    def cosines(self, ords: Ords) -> Scores:
+        """float32[n]; zeros when meaning has failed."""
+        if self.vector is not None and len(ords):
+            try:
+                return self._dense.vectors(ords) @ self.vector
+            except Exception as error:
+                self._failed("dense", error)
+        return np.zeros(len(ords), np.float32)
+
+    def _failed(self, part: str, error: Exception) -> None:
+        self._tell(part, error)
+        self.vector, self.degraded = None, (part,)
+
+
+_NONE: Final = (np.empty(0, np.int32), np.empty(0, np.float32))

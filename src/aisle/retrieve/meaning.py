@@ -11,9 +11,11 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from queue import SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -50,31 +52,39 @@ class QueryVectors:
         self._n_late = 0
         self._resting_until = 0.0
 
-    def of(self, text: str) -> Vectors:
-        """float32[dim], of length 1.
+    def of(self, text: str) -> Callable[[], Vectors]:
+        """Begins to encode; what it returns waits for float32[dim], of length 1.
 
-        Raises ModelError when there is none in time or it is no unit vector, and what the encoder raises.
+        That raises ModelError when there is none in time or it is no unit vector, and what the encoder raises.
         """
         with self._lock:
             vector = self._kept.get(text)
             if vector is not None:
                 self._kept.move_to_end(text)
-                return vector
-        return self._keep(text, self._in_time(text) if self._timeout_s else self._encoder.encode([text])[0])
-
-    def _in_time(self, text: str) -> Vectors:
-        if self._n_late:
-            with self._lock:
-                now = time.monotonic()
-                if now < self._resting_until:
-                    raise ModelError("the encoder was late, and is tried again in a while")
-                self._resting_until = now + self._timeout_s  # one tries, the others do without
+                return lambda: vector
+        if not self._timeout_s:
+            return lambda: self._keep(text, self._encoder.encode([text])[0])
+        if self._is_resting():
+            return _rests
         future: Future[Vectors] = Future()
         if self._n_threads < THREADS:
             self._begin_thread()
         self._jobs.put((future, text))
+        return partial(self._waited_for, text, future, time.monotonic() + self._timeout_s)
+
+    def _is_resting(self) -> bool:
+        if not self._n_late:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            if now < self._resting_until:
+                return True
+            self._resting_until = now + self._timeout_s  # one tries, the others do without
+        return False
+
+    def _waited_for(self, text: str, future: Future[Vectors], until: float) -> Vectors:
         try:
-            vector = future.result(self._timeout_s)
+            vector = future.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
             if future.done():
                 raise  # in time, but an error of its own
@@ -86,7 +96,7 @@ class QueryVectors:
             with self._lock:
                 self._n_late = 0
             log.info("the encoder is in time again")
-        return vector
+        return self._keep(text, vector)
 
     def _late(self) -> None:
         with self._lock:
@@ -126,6 +136,10 @@ class QueryVectors:
         # Daemons: an encoder that never comes back must not keep the process from ending.
         threading.Thread(target=_encode, args=(self._encoder, self._jobs), name="aisle-encoder", daemon=True).start()
         weakref.finalize(self, self._jobs.put, None)
+
+
+def _rests() -> NoReturn:
+    raise ModelError("the encoder was late, and is tried again in a while")
 
 
 def _encode(encoder: TextEncoder, jobs: SimpleQueue[_Job | None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -307,7 +308,7 @@ class LexicalIndexContract:
     def test_a_count_is_what_the_click_will_find(
         self, filled: LexicalIndex, text: str, neighbours: Sequence[int] | None, chosen: Filters
     ) -> None:
-        near = None if neighbours is None else np.array(neighbours, np.int32)
+        near = None if neighbours is None else partial(np.array, neighbours, np.int32)
         fields = ("color", "size", "availability", "product_type", "brand")
         result = filled.search(words(text), neighbours=near, filters=chosen, facets=fields)
         assert result.n_hits == len(result.ords)
@@ -317,7 +318,7 @@ class LexicalIndexContract:
                 assert (field, value, count) == (field, value, narrower.n_hits)
 
     def test_neighbours_join_the_hit_set_under_the_filters(self, filled: LexicalIndex) -> None:
-        near = np.array([4, 2, 99], np.int32)
+        near = partial(np.array, [4, 2, 99], np.int32)
         result = filled.search(words("bag"), neighbours=near, facets=("brand",))
         assert result.ords.tolist()[0] == 3
         assert set(result.ords.tolist()) == {2, 3, 4}
@@ -346,7 +347,7 @@ class LexicalIndexContract:
         assert pages("price_desc", 3)[:2] == [1, 2]
         assert pages("price_desc", 3)[-1] == 5
         assert pages("newest", 4)[:3] == [2, 1, 0]
-        near = np.array([6], np.int32)
+        near = partial(np.array, [6], np.int32)
         assert self.found(filled, "hoodie", neighbours=near, sort="price_asc") == [6, 3, 0, 1]
 
     # ----------------------------------------------------------------- changes

@@ -102,7 +102,10 @@ class Group:
     @property
     def lead(self) -> Product:
         """The variant that stands for the group: the first that can be bought."""
-        return next((p for p in self.products if p.availability != "out_of_stock"), self.products[0])
+        for product in self.products:
+            if product.availability != "out_of_stock":
+                return product
+        return self.products[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from html import escape
 
 from aisle.types import Query
-from aisle.understand.text import is_han, spans, stem, words
+from aisle.understand.text import is_han, spans_like, stem, words
+
+_UNSAFE = frozenset("&<>\"'")
 
 
 def highlight(title: str, query: Query) -> str:
@@ -28,11 +29,12 @@ def highlighter(query: Query) -> Callable[[str], str]:
                     stems.update(stem(part) for part in (word.text, *word.text.split("-")) if part)
     if not stems and not runs:
         return escape
+    begins = {stemmed[:2] for stemmed in stems}  # a stem differs from its word in the end only
 
     def marked(title: str) -> str:
         marks: list[tuple[int, int]] = []
-        for start, end, word, stemmed in _stemmed(title):
-            if stemmed in stems:
+        for start, end, word in spans_like(title, begins):
+            if word[:2] in begins and stem(word) in stems:
                 marks.append((start, end))
             elif runs and is_han(word):
                 marks += _chinese(word, start, runs)
@@ -40,19 +42,20 @@ def highlighter(query: Query) -> Callable[[str], str]:
                 marks += _parts(word, start, title, stems)
         if not marks:
             return escape(title)
-        parts, last = [], 0
+        safe = _as_it_is if _UNSAFE.isdisjoint(title) else escape
+        parts: list[str] = []
+        last = 0
         for start, end in marks:
-            parts += [escape(title[last:start]), "<em>", escape(title[start:end]), "</em>"]
+            parts += (safe(title[last:start]), "<em>", safe(title[start:end]), "</em>")
             last = end
-        return "".join((*parts, escape(title[last:])))
+        parts.append(safe(title[last:]))
+        return "".join(parts)
 
     return marked
 
 
-@lru_cache(8192)
-def _stemmed(title: str) -> tuple[tuple[int, int, str, str], ...]:
-    """The words of a title, which comes back with the next query, and their stems."""
-    return tuple((start, end, word, stem(word)) for start, end, word in spans(title))
+def _as_it_is(text: str) -> str:
+    return text
 
 
 def _parts(word: str, start: int, title: str, stems: set[str]) -> list[tuple[int, int]]:

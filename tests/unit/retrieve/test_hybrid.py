@@ -50,6 +50,8 @@ class Dense:
 
 class Lexical:
     def search(self, query, **asked):
+        if asked["neighbours"] is not None:
+            asked["neighbours"] = asked["neighbours"]()
         self.asked = asked
         neighbours = asked["neighbours"] if asked["neighbours"] is not None else []
         found = np.unique([2, 3, *neighbours]).astype(np.int32)

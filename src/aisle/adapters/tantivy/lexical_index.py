@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -199,7 +199,7 @@ class TantivyLexicalIndex:
         self,
         query: Query,
         *,
-        neighbours: Ords | None = None,
+        neighbours: Callable[[], Ords] | None = None,
         filters: Filters = (),
         facets: Sequence[str] = (),
         top_k: int = 200,

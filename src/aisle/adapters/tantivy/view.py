@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -58,7 +59,7 @@ class View:
     def search(
         self,
         query: Query,
-        neighbours: Ords | None,
+        neighbours: Callable[[], Ords] | None,
         filters: Filters,
         facets: Sequence[str],
         top_k: int,
@@ -81,7 +82,7 @@ class View:
         # What the words found already need not join again.
         known = set(ords.tolist())
         joining = np.array(
-            [o for o in neighbours.tolist() if o not in known] if neighbours is not None else (), np.int32
+            [o for o in neighbours().tolist() if o not in known] if neighbours is not None else (), np.int32
         )
         if len(joining):
             near = self._term_set(joining)
@@ -91,23 +92,24 @@ class View:
             sources = [q for q in (words, near) if q is not None]
             return _under(sources, chosen if under is filters else [*self._compiler.compile(under), *unwanted])
 
-        n_hits = -1 if near is not None or found is None else n_found(found)
-        counts: dict[str, tuple[FacetValue, ...]] = {}
-        bounds: dict[str, tuple[float, float]] = {}
-        if names:
-            n_hits, counts, bounds = self._facets.count(hit_set, names, filters)
-            counts = {asked: counts[name] for asked, name in zip(facets, names, strict=True) if name in counts}
-        elif n_hits < 0:
-            n_hits = n_matching(self.searcher, hit_set(filters))
+        def counted() -> tuple[int, dict[str, tuple[FacetValue, ...]], dict[str, tuple[float, float]]]:
+            if names:
+                n_hits, counts, bounds = self._facets.count(hit_set, names, filters)
+                return n_hits, {a: counts[n] for a, n in zip(facets, names, strict=True) if n in counts}, bounds
+            if near is None and found is not None:
+                return n_found(found), {}, {}
+            return n_matching(self.searcher, hit_set(filters)), {}, {}
+
         if not by_relevance:
             field, order = _SORTS[sort]
             page = self.searcher.search(
                 hit_set(filters), top_k, count=False, order_by_field=field, offset=offset, order=order
             )
             ords, _ = self._read(page)
-            return LexicalResult(ords, np.zeros(len(ords), np.float32), n_hits, counts, bounds)
+            return LexicalResult(ords, np.zeros(len(ords), np.float32), *counted())
         if near is None:
-            return LexicalResult(ords, scores, n_hits, counts, bounds)
+            return LexicalResult(ords, scores, *counted())
+        counting = _COUNTING.submit(counted)  # tantivy counts while it scores
         words = _words(query, matching, level, scored=False)
         if words is not None and found is not None and n_found(found) > len(ords):
             # More match than were read: some of the neighbours may be among them.
@@ -119,7 +121,7 @@ class View:
         best_first = np.argsort(-scores, kind="stable")
         ords, scores = ords[best_first], scores[best_first]
         matched = np.fromiter((o in known for o in ords.tolist()), np.bool_, len(ords))
-        return LexicalResult(ords, scores, n_hits, counts, bounds, matched)
+        return LexicalResult(ords, scores, *counting.result(), matched)
 
     # ---------------------------------------------------------------- the parts
 
@@ -187,6 +189,7 @@ class View:
         return np.array(ords, np.int32), scores
 
 
+_COUNTING = ThreadPoolExecutor(4, "aisle-counting")
 _NONE: tuple[Ords, Scores] = (np.empty(0, np.int32), np.empty(0, np.float32))
 
 

@@ -1,0 +1,1 @@
+"""Adaptation: a pretrained model becomes the shop's own."""

@@ -1,0 +1,110 @@
+"""Texts with labels, as a shop has them: read from a file, checked, drawn from, split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.errors import InvalidRequest
+
+log = logging.getLogger("aisle.learn")
+
+TEXT_COLUMNS: Final = ("text", "query", "review", "title", "instruction", "sentence", "utterance")
+LABEL_COLUMNS: Final = ("label", "intent", "category", "cat", "class", "sentiment", "rating")
+"""Where texts and labels are looked for when nobody says, the first that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """`texts` with `labels` int32[n], each the place of its name in `names` (sorted, all distinct)."""
+
+    texts: tuple[str, ...]
+    labels: NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @classmethod
+    def of(cls, texts: Sequence[str], labels: Sequence[str], names: Sequence[str] | None = None) -> Self:
+        """With `names`, those are the labels there may be, in that order. Raises InvalidRequest for others."""
+        known = sorted(set(labels)) if names is None else list(names)
+        place = {name: number for number, name in enumerate(known)}
+        if unknown := sorted(set(labels) - set(known)):
+            raise InvalidRequest(
+                f"{len(unknown)} labels are not among the {len(known)} known ones: {', '.join(unknown[:5])}",
+                field="label",
+            )
+        return cls(tuple(texts), np.array([place[label] for label in labels], np.int32), tuple(known))
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        return type(self)(tuple(self.texts[row] for row in rows.tolist()), self.labels[rows], self.names)
+
+    def counts(self) -> NDArray[np.int64]:
+        """int64[len(names)]: how many texts have each label."""
+        return np.bincount(self.labels, minlength=len(self.names))
+
+    def drawn(self, shots: int, rng: np.random.Generator) -> Self:
+        """`shots` texts of each label, or all that it has."""
+        order = rng.permutation(len(self))
+        chosen = [order[self.labels[order] == number][:shots] for number in range(len(self.names))]
+        return self.take(np.sort(np.concatenate([np.empty(0, np.intp), *chosen])))
+
+    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
+        """What is learned from, and `share` of each label that is held out; a label's only text is learned from."""
+        order, held = rng.permutation(len(self)), np.zeros(len(self), bool)
+        for number in range(len(self.names)):
+            rows = order[self.labels[order] == number]
+            held[rows[: min(round(share * len(rows)), max(0, len(rows) - 1))]] = True
+        return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
+
+
+def read_labelled(file: Path, *, text: str = "", label: str = "", names: Sequence[str] | None = None) -> Labelled:
+    """Read CSV, TSV, JSON lines or Parquet; rows without text or label are left out, and counted in the log.
+
+    Raises InvalidRequest for a file without such columns, without rows, or with labels that `names` lacks.
+    """
+    import polars as pl
+
+    if not file.exists():
+        raise InvalidRequest(f"{file} is not there", field="data")
+    read = {
+        ".csv": lambda: pl.read_csv(file, infer_schema=False),
+        ".tsv": lambda: pl.read_csv(file, infer_schema=False, separator="\t"),
+        ".jsonl": lambda: pl.read_ndjson(file),
+        ".parquet": lambda: pl.read_parquet(file),
+    }.get(file.suffix.lower())
+    if read is None:
+        raise InvalidRequest(f"{file.name}: a file of labels is .csv, .tsv, .jsonl or .parquet", field="data")
+    try:
+        frame = read()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
+    columns = (_column(frame.columns, text, TEXT_COLUMNS, file), _column(frame.columns, label, LABEL_COLUMNS, file))
+    cells = (frame[column].cast(pl.String).fill_null("").str.strip_chars().to_list() for column in columns)
+    rows = [(t, n) for t, n in zip(*cells, strict=True) if t and n]
+    if len(rows) < len(frame):
+        log.warning("%s: %d rows without a text or a label are left out", file.name, len(frame) - len(rows))
+    if not rows:
+        raise InvalidRequest(f"{file.name} has no row with both {columns[0]} and {columns[1]}", field="data")
+    return Labelled.of([t for t, _ in rows], [n for _, n in rows], names)
+
+
+def shared(one: Labelled, other: Labelled) -> int:
+    """How many texts of `other` are also in `one`, whatever their case: a test must share none with its training."""
+    known = {text.casefold() for text in one.texts}
+    return sum(text.casefold() in known for text in other.texts)
+
+
+def _column(columns: Sequence[str], asked: str, usual: Sequence[str], file: Path) -> str:
+    found = [asked] if asked else [name for name in usual if name in columns]
+    if not found or found[0] not in columns:
+        wanted = asked or " or ".join(usual)
+        raise InvalidRequest(f"{file.name} has no column {wanted}; it has {', '.join(columns)[:200]}", field="data")
+    return found[0]
