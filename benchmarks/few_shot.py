@@ -74,8 +74,8 @@ def frozen(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.in
 
 def frozen_named(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.int32]:
     """The same, and the label's name is one example more."""
-    tuned = fit_few_shot(train, source=given.source, descriptions=given.descriptions, tune=False, seed=given.seed)
-    return tuned.predict(texts)
+    model = fit_few_shot(train, source=given.source, descriptions=given.descriptions, tune=False, seed=given.seed)
+    return model.predict(texts)
 
 
 def setfit(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.int32]:

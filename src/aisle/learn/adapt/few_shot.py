@@ -1,14 +1,12 @@
 """A handful of examples of each label tune the encoder, and logistic regression reads its vectors.
 
-After SetFit (Tunstall et al. 2022), with two departures that suit many labels
+After SetFit (Tunstall et al. 2022), with a departure that suits many labels
 with few examples each. SetFit shows pairs, alike or not; here each example is
 told apart from all labels at once: a label stands at a place of its own, which
 begins at the mean of its examples and its name and is learned too, and the
-cosines with all places share a softmax (proxy NCA, Movshovitz-Attias et al.
-2017, with a margin-free temperature). Beside it the examples of a batch pull
-their like closer than the others (supervised contrastive, Khosla et al. 2020).
-And the vectors of the encoder as it was keep half of the say: what the tuned
-one learned from a few examples is partly chance.
+cosines with all places share a softmax (a proxy loss, Movshovitz-Attias et al.
+2017). Beside it the examples of a batch pull their like closer than the others
+(supervised contrastive, Khosla et al. 2020).
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +26,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
 from aisle.learn.adapt.label_names import places
 from aisle.learn.adapt.labelled import Labelled
-from aisle.learn.adapt.linear import STRENGTHS, Floats, Linear, fit_linear, softmax
+from aisle.learn.adapt.linear import Floats, Linear, fit_linear
 from aisle.learn.adapt.sentences import Sentences
 from aisle.learn.checkpoints import Checkpoints
 from aisle.learn.fitted import Progress
@@ -40,22 +38,21 @@ if TYPE_CHECKING:
 log = logging.getLogger("aisle.learn")
 
 _CARD: Final = "few_shot.json"
-_HEADS: Final = "heads.safetensors"
-_TUNED: Final = "tuned"
+_HEAD: Final = "head.safetensors"
+_ENCODER: Final = "encoder"
 _WARM: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the encoder is tuned; `benchmarks/few_shot.py` measures one on draws of a training file.
+    """How the encoder is tuned; `benchmarks/few_shot.py --dev` measures one on a part of the training file.
 
     Each example is seen `epochs` times, or less often where that would be more than `steps` steps of `batch`.
     `contrast` is how much telling examples apart counts beside telling labels apart; `dropped` the share of an
-    example's words that are left out. `names`: the label's name is an example, too. `frozen` is the say of the
-    encoder as it was.
+    example's tokens that are left out. `names`: the label's name is an example, too.
     """
 
-    epochs: float = 10.0
+    epochs: float = 8.0
     steps: int = 1000
     batch: int = 48
     learning_rate: float = 1e-4
@@ -63,74 +60,50 @@ class Recipe:
     contrast: float = 0.5
     dropped: float = 0.1
     names: bool = True
-    frozen: float = 0.5
     max_tokens: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
-    """`frozen_head` reads the vectors of the encoder as it was, `tuned_head` those of the tuned one, if there is one.
-
-    `frozen_say` is the share of the first in what both say.
-    """
+    """`head` reads the vectors of `encoder`, tuned or as it was."""
 
     names: tuple[str, ...]
-    frozen: Sentences
-    frozen_head: Linear
-    tuned: Sentences | None
-    tuned_head: Linear | None
-    frozen_say: float
+    encoder: Sentences
+    head: Linear
 
     def chances(self, texts: Sequence[str]) -> Floats:
         """float32[n, labels], each row adds up to 1."""
-        as_it_was = np.log(self.frozen_head.chances(self.frozen.encode(texts)) + 1e-9)
-        if self.tuned is None or self.tuned_head is None:
-            return softmax(as_it_was)
-        tuned = np.log(self.tuned_head.chances(self.tuned.encode(texts)) + 1e-9)
-        return softmax(self.frozen_say * as_it_was + (1 - self.frozen_say) * tuned)
+        return self.head.chances(self.encoder.encode(texts))
 
     def predict(self, texts: Sequence[str]) -> NDArray[np.int32]:
         places: NDArray[np.int32] = self.chances(texts).argmax(1).astype(np.int32)
         return places
 
     def write(self, folder: Path) -> None:
-        """Keep it in `folder`; the encoder as it was is not copied, only named by who reads it back."""
+        """Keep all of it in `folder`; the encoder lies in `encoder`, in Hugging Face's format."""
         from safetensors.numpy import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
-        heads = {"frozen.weights": self.frozen_head.weights, "frozen.bias": self.frozen_head.bias}
-        if self.tuned is not None and self.tuned_head is not None:
-            self.tuned.write(folder / _TUNED)
-            heads |= {"tuned.weights": self.tuned_head.weights, "tuned.bias": self.tuned_head.bias}
-        save_file({key: np.ascontiguousarray(value) for key, value in heads.items()}, folder / _HEADS)
-        told = {
-            "names": self.names,
-            "frozen_say": self.frozen_say,
-            "strength": self.frozen_head.strength,
-            "tuned_strength": self.tuned_head.strength if self.tuned_head else None,
-        }
+        self.encoder.write(folder / _ENCODER)
+        arrays = {"weights": self.head.weights, "bias": self.head.bias}
+        save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / _HEAD)
+        told = {"names": self.names, "strength": self.head.strength, "max_tokens": self.encoder.max_tokens}
         (folder / _CARD).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
-def read_few_shot(folder: Path, source: Path) -> FewShot:
-    """What `FewShot.write` left; `source` is the encoder it began with. Raises ModelDamaged."""
+def read_few_shot(folder: Path) -> FewShot:
+    """What `FewShot.write` left. Raises ModelDamaged."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         told = orjson.loads((folder / _CARD).read_bytes())
-        heads = load_file(folder / _HEADS)
-        frozen = Linear(heads["frozen.weights"], heads["frozen.bias"], told["strength"])
-        tuned = (
-            Linear(heads["tuned.weights"], heads["tuned.bias"], told["tuned_strength"])
-            if told["tuned_strength"]
-            else None
-        )
-        names, say = tuple(told["names"]), float(told["frozen_say"])
+        arrays = load_file(folder / _HEAD)
+        head = Linear(arrays["weights"], arrays["bias"], float(told["strength"]))
+        encoder = Sentences.read(folder / _ENCODER, int(told["max_tokens"]))
+        names = tuple(told["names"])
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelDamaged(f"{folder}: not a few-shot model that can be read ({error}); fit it again") from error
-    encoder = Sentences.read(folder / _TUNED) if tuned else None
-    return FewShot(names, Sentences.read(source), frozen, encoder, tuned, say)
+    return FewShot(names, encoder, head)
 
 
 def fit_few_shot(
@@ -157,29 +130,27 @@ def fit_few_shot(
     if len(np.unique(train.labels)) < 2:
         raise InvalidRequest("there is nothing to tell apart: give texts of at least two labels", field="label")
     torch.set_num_threads(threads)
-    frozen = Sentences.read(source, recipe.max_tokens)
-    named = places(train.names, frozen.encode, descriptions) if recipe.names else None
-    vectors = frozen.encode(train.texts)
-    head = _head(vectors, train, named, STRENGTHS, seed)
-    if not tune:
-        return FewShot(train.names, frozen, head, None, None, 1.0)
-    tuned = Sentences.read(source, recipe.max_tokens)
-    _tune(tuned, train, _middles(vectors, train, named), recipe, work, seed, progress)
-    named = places(train.names, tuned.encode, descriptions) if recipe.names else None
-    # Not chosen again by cross-validation: the tuned encoder has seen every label, and any strength would look right.
-    tuned_head = _head(tuned.encode(train.texts), train, named, (head.strength,), seed)
-    return FewShot(train.names, frozen, head, tuned, tuned_head, recipe.frozen)
+    encoder = Sentences.read(source, recipe.max_tokens)
+    named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+    vectors = encoder.encode(train.texts)
+    chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
+    if tune:
+        _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, progress)
+        named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+        vectors = encoder.encode(train.texts)
+    # The strength stays the one of the encoder as it was: the tuned one has seen every label, so that in
+    # cross-validation any strength would look right.
+    return FewShot(train.names, encoder, _head(vectors, train, named, chosen))
 
 
-def _head(vectors: Floats, train: Labelled, named: Floats | None, strengths: Sequence[float], seed: int) -> Linear:
-    """Logistic regression; a label's name is one example more of it."""
-    strength = fit_linear(vectors, train.labels, len(train.names), strengths=strengths, seed=seed)
-    if named is None:
-        return strength
-    both = np.concatenate([vectors, named])
-    labels = np.concatenate([train.labels, np.arange(len(named), dtype=np.int32)])
-    found = fit_linear(both, labels, len(named), strengths=(strength.strength,))
-    return Linear(found.weights, found.bias, found.strength, strength.held)
+def _head(vectors: Floats, train: Labelled, named: Floats | None, chosen: Linear) -> Linear:
+    """Logistic regression of the strength that was chosen; a label's name is one example more of it."""
+    labels = train.labels
+    if named is not None:
+        vectors = np.concatenate([vectors, named])
+        labels = np.concatenate([labels, np.arange(len(named), dtype=np.int32)])
+    found = fit_linear(vectors, labels, len(train.names), strengths=(chosen.strength,))
+    return replace(found, held=chosen.held)
 
 
 def _middles(vectors: Floats, train: Labelled, named: Floats | None) -> Floats:

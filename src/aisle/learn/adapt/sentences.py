@@ -25,19 +25,20 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """`network` gives unit vectors of `tokens`; `source` is the folder it came from, in Hugging Face's format."""
+    """`network` gives unit vectors of `tokens`, at most `max_tokens` of a text; `source` is the folder it came from."""
 
     source: Path
     network: SentenceNetwork
     tokens: Tokens
+    max_tokens: int
 
     @classmethod
     def read(cls, source: Path, max_tokens: int = 64) -> Sentences:
-        """Only the first `max_tokens` tokens of a text are read."""
+        """The encoder in a folder of Hugging Face's format; only the first `max_tokens` tokens of a text are read."""
         from aisle.models.text import SentenceNetwork, read_transformer
 
         network = SentenceNetwork(read_transformer(source), pooling_of(source)[0], additive_mask=False)
-        return cls(source, network.eval(), Tokens(source / "tokenizer.json", max_tokens))
+        return cls(source, network.eval(), Tokens(source / "tokenizer.json", max_tokens), max_tokens)
 
     def encode(self, texts: Sequence[str], tell: Callable[[int, int], None] | None = None) -> Floats:
         """float32[n, dim], rows of length 1, in full precision; `tell` hears how many are done, and of how many."""
