@@ -221,10 +221,10 @@ class _Work:
         from aisle.represent.quantise import quantise
 
         self._tell("writing int8", 0, 1)
-        card = quantise(folder, out)
-        beside = folder / card.source
-        if card.source and (beside / "config.json").exists():
-            shutil.copytree(beside, out / card.source, copy_function=_linked)
+        quantise(folder, out)
+        beside = text_card(folder).source
+        if beside:  # a student's own, to tune it
+            shutil.copytree(folder / beside, out / beside, copy_function=_linked)
         self._tell("writing int8", 1, 1)
 
     def _student(self, work: Path, out: Path) -> None:

@@ -25,7 +25,8 @@ def read_transformer(source: Path) -> Any:
 
         # No config of Hugging Face's can say that heads are fewer and as wide as before, so they are cut off again.
         config = AutoConfig.from_pretrained(source, local_files_only=True)
-        network = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)
+        made: Any = AutoModel  # its from_config has no types
+        network = made.from_config(config, attn_implementation="eager", dtype=torch.float32)
         for layer in layers_of(network):
             narrow(layer, range(getattr(config, KEPT_HEADS)), range(config.intermediate_size))
         network.load_state_dict(load_file(source / "model.safetensors"))

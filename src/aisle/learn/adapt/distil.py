@@ -34,6 +34,7 @@ LEAST_TEXTS: Final = 100
 _WORDS_OF_A_PIECE: Final = 5
 _MEASURED_BY: Final = 256
 """Texts that say which layers, heads and neurons are needed least."""
+_MEASURED_TOKENS: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,9 @@ def distil(
     reader = Tokens(source / "tokenizer.json", recipe.tokens)
     begun = work / "begun"
     if not (begun / "config.json").exists():
-        few = learned[:: -(-len(learned) // _MEASURED_BY)]
-        network = read_transformer(source)
-        kept = prune(network, source, size, reader.of([texts[row] for row in few.tolist()]), vectors[few])
-        network.config.kept_layers = list(kept.layers)
         making = work / ".begun"
         shutil.rmtree(making, ignore_errors=True)
-        _write(network, source, making)
+        write_pruned([texts[row] for row in learned.tolist()], vectors[learned], source=source, out=making, size=size)
         making.replace(begun)
     transformer = read_transformer(begun)
     for embedding in transformer.get_input_embeddings().parameters():
@@ -135,6 +132,20 @@ def distil(
         out, tuple(transformer.config.kept_layers), size, happened["before"], happened["best"],
         len(learned), happened["step"], happened["spent"],
     )  # fmt: skip
+
+
+def write_pruned(texts: Sequence[str], vectors: Vectors, *, source: Path, out: Path, size: Size) -> None:
+    """Write the student as it is before it learns anything: the teacher in `source`, pruned by some of the texts.
+
+    Raises ModelError for a size that the teacher does not have.
+    """
+    from aisle.models.text import read_transformer
+
+    few = slice(None, None, -(-len(texts) // _MEASURED_BY))
+    tokens = Tokens(source / "tokenizer.json", _MEASURED_TOKENS).of(texts[few])
+    network = read_transformer(source)
+    network.config.kept_layers = list(prune(network, source, size, tokens, vectors[few]).layers)
+    _write(network, source, out)
 
 
 def pieces(texts: Sequence[str], seed: int = 0) -> list[str]:

@@ -56,7 +56,7 @@ def prune(network: Any, source: Path, size: Size, tokens: Sequence[NDArray[np.in
     """
     from aisle.models.text import KEPT_HEADS, SentenceNetwork, layers_of, narrow
 
-    layers = layers_of(network)
+    layers: Any = layers_of(network)
     _check("layers", size.layers, len(layers))
     sentence = SentenceNetwork(network, pooling_of(source)[0], additive_mask=False)
     kept = _drop_layers(layers, size.layers or len(layers), lambda: nearness(sentence, tokens, vectors))
