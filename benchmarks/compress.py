@@ -40,7 +40,8 @@ from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.learn.adapt.distil import Recipe, pieces, write_pruned
 from aisle.learn.adapt.labelled import Labelled, read_labelled
 from aisle.learn.adapt.prune import Size
-from aisle.lighter import FULL, Plan, Teacher, compress, timed
+from aisle.lighter import Plan, Teacher, compress
+from aisle.lighter_table import FULL, timed
 from aisle.ports import TextEncoder
 from aisle.represent.card import STATIC_FILE, text_card
 from aisle.represent.encoders import ensure_encoder, source_of

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -31,26 +30,24 @@ from aisle.learn.adapt.distil import LEAST_TEXTS, Recipe, distil, pieces
 from aisle.learn.adapt.prune import Size
 from aisle.learn.adapt.static import StaticRecipe, fit_static
 from aisle.learn.fitted import Progress
-from aisle.learn.workbench import Workbench
+from aisle.learn.workbench import STALE_HOURS, Workbench
+from aisle.lighter_table import FULL, Lighter, measured
 from aisle.ports import TextEncoder
 from aisle.represent.card import CARD, STATIC_FILE, TOKENIZER_FILE, StaticCard, sha256_of, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
-from aisle.types import Vectors
+from aisle.types import Vectors, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
 
 FOLDER: Final = "lighter"
-FULL: Final = "fp32"
 _TABLE: Final = "table.json"
+_RUN: Final = ".work/run.json"
 _MOST_TEXTS: Final = 120_000
 _HELD: Final = 1000
 _CHUNK: Final = 2048
 """Texts that the teacher reads between two writes: what a kill loses."""
-_TURNS: Final = 5
-_BATCH, _QUERIES = 256, 30
-_NEIGHBOURS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +62,6 @@ class Plan:
     texts: Sequence[str] = ()
     recipe: Recipe = field(default_factory=Recipe)
     static_recipe: StaticRecipe = field(default_factory=StaticRecipe)
-
-
-@dataclass(frozen=True, slots=True)
-class Lighter:
-    """One model of the table. `speed` in batches and `speed_one` for one query are times the encoder in fp32.
-
-    On texts that nothing was learned from: `cosine` to the teacher's vectors;
-    `overlap`, the share of the teacher's ten nearest neighbours that are also
-    its own; `mixed`, the same when its queries search the teacher's vectors.
-    """
-
-    name: str
-    folder: Path
-    megabytes: float
-    speed: float
-    speed_one: float
-    cosine: float
-    overlap: float
-    mixed: float
-    made: str
 
 
 OpenEncoder = Callable[[Path], TextEncoder]
@@ -138,7 +115,10 @@ def compress(
     InvalidRequest with too few texts, ModelError, TrainingFailed, StorageError.
     """
     tell = progress or (lambda _stage, _done, _of: None)
-    texts = list(dict.fromkeys(text for text in texts if text.strip()))
+    about = _key(text_card(teacher.exported).source_hash, plan.size, plan.recipe, plan.static_recipe, seed)
+    begun = _begun(out / _RUN, about)
+    clean = (text.encode("utf-8", "replace").decode("utf-8") for text in texts)  # a lone surrogate cannot be kept
+    texts = begun or list(dict.fromkeys(text for text in clean if text.strip()))
     if len(texts) < LEAST_TEXTS:
         raise InvalidRequest(
             f"{len(texts)} texts are too few to make a model lighter by ({LEAST_TEXTS} at least): import products, "
@@ -149,11 +129,14 @@ def compress(
     held, learned = [texts[row] for row in order[:n_held]], [texts[row] for row in order[n_held:]]
     work = _Work(out, teacher, learned, plan, threads, seed, tell)
     with _disk(out):
+        if not begun:
+            _begin(out / _RUN, about, texts)
         made = [(FULL, teacher.exported), *work.make()]
         work.tidy({folder for _, folder in made}, keep)
-        rows = _measured(made, teacher, held, tell)
+        rows = measured([(name, folder, teacher.open(folder)) for name, folder in made], held, tell)
         told = [asdict(row) | {"folder": str(row.folder)} for row in rows]
         (out / _TABLE).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+        (out / _RUN).unlink()
     return rows
 
 
@@ -187,7 +170,7 @@ class _Work:
     def tidy(self, made: set[Path], keep: str) -> None:
         """Remove checkpoints that nobody will go on from, and older models of the kinds that were made."""
         for entry in self._root.iterdir():
-            if entry.name not in self._used:
+            if entry.is_dir() and entry.name not in self._used:
                 shutil.rmtree(entry, ignore_errors=True)
         kinds = {folder.name.rpartition("-")[0] for folder in made if folder.parent == self._out}
         kept = Path(keep).expanduser().resolve() if keep else None
@@ -291,66 +274,6 @@ class _Work:
         return np.concatenate(parts)
 
 
-# ----------------------------------------------------------------- measuring
-
-
-def _measured(made: Sequence[tuple[str, Path]], teacher: Teacher, held: Sequence[str], tell: Progress) -> list[Lighter]:
-    encoders = {name: teacher.open(folder) for name, folder in made}
-    batch = [held[row % len(held)] for row in range(_BATCH)]
-    queries = pieces(batch[:_QUERIES])
-    speed, speed_one = timed(encoders, batch, queries, lambda n, of: tell("measuring speed", n, of))
-    full = encoders[FULL].encode(held)
-    rows = []
-    for number, (name, folder) in enumerate(made):
-        tell("measuring quality", number, len(made))
-        card, vectors = text_card(folder), encoders[name].encode(held)
-        size = sum((folder / file).stat().st_size for file in card.files) / 1e6
-        rows.append(
-            Lighter(
-                name, folder, size, speed[FULL] / speed[name], speed_one[FULL] / speed_one[name],
-                float((full * vectors).sum(1).mean()), overlap(full, vectors, vectors), overlap(full, vectors, full),
-                card.made,
-            )
-        )  # fmt: skip
-    tell("measuring quality", len(made), len(made))
-    return rows
-
-
-def timed(
-    encoders: dict[str, TextEncoder], batch: Sequence[str], queries: Sequence[str], tell: Callable[[int, int], None]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds for the batch and for each query alone, medians of turns that take every encoder in a row."""
-    whole: dict[str, list[float]] = {name: [] for name in encoders}
-    single: dict[str, list[float]] = {name: [] for name in encoders}
-    for encoder in encoders.values():
-        encoder.encode(batch[:32])
-    for turn in range(_TURNS):
-        for name, encoder in encoders.items():
-            started = time.perf_counter()
-            encoder.encode(batch)
-            whole[name].append(time.perf_counter() - started)
-            started = time.perf_counter()
-            for query in queries:
-                encoder.encode([query])
-            single[name].append((time.perf_counter() - started) / len(queries))
-        tell(turn + 1, _TURNS)
-    return (
-        {name: float(np.median(times)) for name, times in whole.items()},
-        {name: float(np.median(times)) for name, times in single.items()},
-    )
-
-
-def overlap(full: Vectors, asking: Vectors, asked: Vectors) -> float:
-    """The share of each text's ten nearest others by `full` that `asking` finds among `asked`; all float32[n, dim]."""
-    n = min(_NEIGHBOURS, len(full) - 1)
-    both = []
-    for one, other in ((full, full), (asking, asked)):
-        cosines = one @ other.T
-        np.fill_diagonal(cosines, -2.0)
-        both.append(np.argpartition(-cosines, n - 1, axis=1)[:, :n])
-    return float(np.mean([len(np.intersect1d(a, b)) / n for a, b in zip(*both, strict=True)]))
-
-
 # -------------------------------------------------------------------- details
 
 
@@ -370,6 +293,22 @@ def _key(*about: Any) -> str:
     for one in about:
         digest.update(f"{one}\0".encode("utf-8", "replace"))
     return digest.hexdigest()
+
+
+def _begun(file: Path, about: str) -> list[str]:
+    """The texts of a call about the same that was killed: the catalogue has changed since, its checkpoints have not."""
+    try:
+        kept = json.loads(file.read_text("utf-8"))
+        fresh = now_ms() - kept["started_ms"] < STALE_HOURS * 3_600_000
+        return list(kept["texts"]) if kept["about"] == about and fresh else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _begin(file: Path, about: str, texts: Sequence[str]) -> None:
+    making = file.with_suffix(".new")
+    making.write_text(json.dumps({"about": about, "started_ms": now_ms(), "texts": texts}), "utf-8")
+    making.replace(file)
 
 
 def _linked(source: str, target: str) -> None:

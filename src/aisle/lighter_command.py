@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from aisle.lighter import Lighter
+    from aisle.lighter_table import Lighter
 
 
 def compress(

@@ -46,7 +46,8 @@ from aisle.types import (
 from aisle.understand.filters import parse_filters
 
 if TYPE_CHECKING:
-    from aisle.lighter import Lighter, Plan
+    from aisle.lighter import Plan
+    from aisle.lighter_table import Lighter
     from aisle.parts import Parts
     from aisle.protect.keys import Keyring
     from aisle.protect.passwords import AdminPassword

@@ -15,7 +15,8 @@ from aisle.cli import app
 from aisle.errors import InvalidRequest, ModelDamaged, ModelError
 from aisle.learn.adapt.distil import Recipe
 from aisle.learn.adapt.prune import Size
-from aisle.lighter import Plan, overlap
+from aisle.lighter import Plan, Teacher, compress
+from aisle.lighter_table import overlap
 from aisle.represent import quantise as quantising
 from aisle.represent.card import MODEL_FILE, EncoderCard, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
@@ -109,6 +110,35 @@ def test_a_second_call_makes_nothing_again(made, place, source, monkeypatch):
     with Shop.open(place / "shop", settings=settings_of(source)) as shop:
         again = shop.compress(PLAN)
     assert [row.folder for row in again] == [row.folder for row in made]
+
+
+def test_what_was_killed_goes_on_with_the_texts_it_had(source, place, monkeypatch):
+    class Killed(Exception):
+        pass
+
+    def kill(stage, done, of):
+        if stage == "distilling" and done > of / 2:
+            raise Killed
+
+    teacher = Teacher(
+        ensure_encoder(EncoderSettings(model=str(source)), place / "models"),
+        source,
+        lambda folder: OnnxTextEncoder(folder, threads=1),
+    )
+    plan = replace(PLAN, int8=False, static=False)
+    with pytest.raises(Killed):
+        compress(TEXTS[:200], teacher, place / "out", plan, progress=kill)
+    seen = []
+    rows = compress(  # the catalogue has changed meanwhile
+        TEXTS, teacher, place / "out", plan, progress=lambda stage, done, of: seen.append((stage, done, of))
+    )
+    assert {of for stage, _, of in seen if stage == "asking the teacher"} == {180}
+    assert min(done for stage, done, _ in seen if stage == "distilling") > 1  # not from the beginning
+    assert [row.name for row in rows] == ["fp32", "student"]
+    compress(TEXTS, teacher, place / "out", plan, progress=lambda stage, done, of: seen.append((stage, done, of)))
+    assert seen[-1][0] == "measuring quality"
+    assert {of for stage, _, of in seen if stage == "asking the teacher"} == {180, 432}
+    assert len(list((place / "out").glob("student-*"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["student-int8", "static"])
