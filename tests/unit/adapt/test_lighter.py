@@ -199,7 +199,7 @@ def test_serving_int8_and_a_table_needs_no_torch(made):
 
 def test_int8_that_loses_too_much_is_not_kept(made, tmp_path, monkeypatch):
     monkeypatch.setattr(quantising, "LEAST_PARITY", 1.1)
-    with pytest.raises(ModelError, match="under 1"):
+    with pytest.raises(ModelError, match="below 1"):
         quantise(made[0].folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
