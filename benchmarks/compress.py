@@ -213,9 +213,8 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=Path, required=True, help=what)
     parser.add_argument("--out", type=Path, required=True, help="where checkpoints and models are kept")
     parser.add_argument("--minutes", type=float, default=15.0, help="that the student may learn for")
-    sizes = Size()
     for name in ("layers", "heads", "neurons"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(sizes, name))
+        parser.add_argument(f"--{name}", type=int, default=None, help="0: all; default: as aisle compress")
     parser.add_argument("--learning-rate", type=float, default=Recipe().learning_rate)
     parser.add_argument("--alike", type=float, default=Recipe().alike)
     parser.add_argument("--threads", type=int, default=1, help="for teaching")

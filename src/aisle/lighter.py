@@ -221,7 +221,7 @@ class _Work:
         out.mkdir()
         layers = ", ".join(map(str, student.layers))
         widths = ", ".join(
-            f"{n} {what} a layer" for n, what in ((plan.size.heads, "heads"), (plan.size.neurons, "neurons")) if n
+            f"{n} {what} a layer" for n, what in ((student.size.heads, "heads"), (student.size.neurons, "neurons")) if n
         )
         made = (
             f"layers {layers} of {card.model}{f', {widths}' if widths else ''}; distilled on {student.n_texts} texts "
@@ -285,7 +285,8 @@ def _texts_of(parts: Parts, more: Sequence[str]) -> list[str]:
         found = parts.stores.catalog.groups(ords[begin : begin + _CHUNK])
         products += [text_of(group) for group in found if group is not None]
     asked = [judgement.query for judgement in parts.stores.content.judgements()]
-    return [*products, *parts.queries.popular(1), *asked, *more, *pieces(products)]
+    # What only one shopper typed may be about them, and is not written to disk once more.
+    return [*products, *parts.queries.popular(), *asked, *more, *pieces(products)]
 
 
 def _key(*about: Any) -> str:

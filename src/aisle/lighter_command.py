@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 def compress(
     folder: Annotated[Path, typer.Argument(metavar="SHOP", help="The shop's folder.", show_default=False)],
-    layers: Annotated[int, typer.Option(min=0, help="Layers the student keeps; 0: all.")] = 3,
-    heads: Annotated[int, typer.Option(min=0, help="Heads of attention each layer keeps; 0: all.")] = 8,
-    neurons: Annotated[int, typer.Option(min=0, help="Neurons each layer keeps; 0: all.")] = 768,
+    layers: Annotated[int | None, typer.Option(min=0, help="Layers the student keeps; 0: all. Else half.")] = None,
+    heads: Annotated[int | None, typer.Option(min=0, help="Heads a layer keeps; 0: all. Else two thirds.")] = None,
+    neurons: Annotated[int | None, typer.Option(min=0, help="Neurons a layer keeps; 0: all. Else half.")] = None,
     minutes: Annotated[float, typer.Option(min=0.1, help="Minutes the student may learn for.")] = 15.0,
     int8: Annotated[bool, typer.Option("--int8/--no-int8", help="Write each network in eight bits, too.")] = True,
     student: Annotated[bool, typer.Option("--student/--no-student", help="Teach a smaller student.")] = True,

@@ -48,6 +48,11 @@ def test_what_is_left_is_smaller_and_comes_back_from_its_folder(source, taught, 
     assert 0.2 < float((before * after).sum(1).mean()) < 0.9999
 
 
+def test_what_is_not_said_is_a_share_of_what_there_is(source, taught):
+    kept = prune(read(source), source, Size(), *taught)
+    assert (len(kept.layers), len(kept.heads[0]), len(kept.neurons[0])) == (2, 3, 32)
+
+
 def test_nothing_asked_for_changes_nothing(source, taught, tmp_path):
     network = read(source)
     assert prune(network, source, Size(0, 0, 0), *taught).layers == (0, 1, 2)
@@ -110,7 +115,7 @@ def test_a_model_of_another_kind_keeps_its_heads_and_says_so(taught, source, tmp
     with pytest.raises(ModelError, match="only its layers"):
         prune(read(tmp_path), tmp_path, Size(1, 2, 32), *taught)
     network = read(tmp_path)
-    prune(network, tmp_path, Size(1, 0, 0), *taught)
+    assert prune(network, tmp_path, Size(), *taught).heads == ()
     network.save_pretrained(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["n_layers"] == 1
     assert len(read(tmp_path).transformer.layer) == 1

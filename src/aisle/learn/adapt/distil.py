@@ -129,7 +129,7 @@ def distil(
     shutil.rmtree(out, ignore_errors=True)
     _write(transformer, source, out)
     return Student(
-        out, tuple(transformer.config.kept_layers), size, happened["before"], happened["best"],
+        out, *_left(transformer.config), happened["before"], happened["best"],
         len(learned), happened["step"], happened["spent"],
     )  # fmt: skip
 
@@ -197,6 +197,14 @@ class _Fit:
 
     def _tokens(self, rows: NDArray[np.intp]) -> list[NDArray[np.int64]]:
         return self._reader.of([self._texts[row] for row in rows.tolist()])
+
+
+def _left(config: Any) -> tuple[tuple[int, ...], Size]:
+    """Which of the teacher's layers a student has, and how large it is; 0 heads and neurons: as many as the teacher."""
+    from aisle.models.text import KEPT_HEADS
+
+    layers, heads = tuple(config.kept_layers), getattr(config, KEPT_HEADS, 0)
+    return layers, Size(len(layers), heads, config.intermediate_size if heads else 0)
 
 
 def _write(network: Any, source: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ others, so that the model stays one that a plain configuration describes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,15 @@ _AT_ONCE = 32
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a model is: layers, heads and neurons of each layer; 0 means as many as the teacher has."""
+    """How large a model is: layers, heads and neurons of each layer; 0 means as many as the teacher has.
 
-    layers: int = 3
-    heads: int = 8
-    neurons: int = 768
+    None: half of the layers, two thirds of the heads, half of the neurons; of a
+    model whose heads and neurons cannot be cut off, all of these.
+    """
+
+    layers: int | None = None
+    heads: int | None = None
+    neurons: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +61,24 @@ def prune(network: Any, source: Path, size: Size, tokens: Sequence[NDArray[np.in
     from aisle.models.text import KEPT_HEADS, SentenceNetwork, layers_of, narrow
 
     layers: Any = layers_of(network)
-    _check("layers", size.layers, len(layers))
+    n_layers = _asked("layers", size.layers, len(layers), 1 / 2)
+    can = all(_is_bert(layer) for layer in layers)
+    size = size if can else replace(size, heads=size.heads or 0, neurons=size.neurons or 0)
     sentence = SentenceNetwork(network, pooling_of(source)[0], additive_mask=False)
-    kept = _drop_layers(layers, size.layers or len(layers), lambda: nearness(sentence, tokens, vectors))
+    kept = _drop_layers(layers, n_layers, lambda: nearness(sentence, tokens, vectors))
     network.config.num_hidden_layers = len(layers)
-    if not size.heads and not size.neurons:
+    if size.heads == 0 and size.neurons == 0:
         return Pruned(kept, (), ())
-    if not all(_is_bert(layer) for layer in layers):
+    if not can:
         raise ModelError(
             f"{type(network).__name__}: its heads and neurons cannot be cut off, only its layers; "
             "ask for 0 heads and 0 neurons, which keeps them all"
         )
-    n_heads = int(layers[0].attention.self.num_attention_heads)
-    n_neurons = int(layers[0].intermediate.dense.out_features)
-    _check("heads", size.heads, n_heads)
-    _check("neurons", size.neurons, n_neurons)
+    n_heads = _asked("heads", size.heads, int(layers[0].attention.self.num_attention_heads), 2 / 3)
+    n_neurons = _asked("neurons", size.neurons, int(layers[0].intermediate.dense.out_features), 1 / 2)
     of_heads, of_neurons = importance(sentence, layers, tokens, vectors)
-    heads = [_best(one, size.heads or n_heads) for one in of_heads]
-    neurons = [_best(one, size.neurons or n_neurons) for one in of_neurons]
+    heads = [_best(one, n_heads) for one in of_heads]
+    neurons = [_best(one, n_neurons) for one in of_neurons]
     for layer, of_layer, of_dense in zip(layers, heads, neurons, strict=True):
         narrow(layer, of_layer, of_dense)
     network.config.intermediate_size = len(neurons[0])
@@ -152,6 +156,10 @@ def _is_bert(layer: Any) -> bool:
     return linear and all(hasattr(getattr(layer, part, None), "dense") for part in ("intermediate", "output"))
 
 
-def _check(what: str, asked: int, there: int) -> None:
+def _asked(what: str, asked: int | None, there: int, usual: float) -> int:
+    """How many are to be left. Raises ModelError for more than there are."""
+    if asked is None:
+        return max(1, round(there * usual))
     if not 0 <= asked <= there:
         raise ModelError(f"{asked} {what} are asked for, and the model has {there}; 0 keeps all of them")
+    return asked or there

@@ -156,13 +156,15 @@ def _means(read: Sequence[NDArray[np.int64]], n_tokens: int) -> csr_matrix:
 
 def _tuned(means: csr_matrix, wanted: Vectors, table: Vectors, strength: float, steps: int) -> Vectors:
     """The table after ridge regression around itself: conjugate gradients, each column by itself, all at once."""
+    there = np.flatnonzero(np.diff(means.tocsc().indptr))  # tokens that no text has stay where they are
+    means = means[:, there]
     back = means.T.tocsr()
     ridge = strength / max(1.0, float(np.diff(means.indptr).mean())) ** 2  # a text of usual length weighs its token so
     diagonal = (np.asarray(means.power(2).sum(0), np.float32).ravel() + ridge)[:, None]
-    moved = np.zeros_like(table)
-    rest = back @ (wanted - means @ table)
-    ahead = rest / diagonal
-    way, size = ahead.copy(), (rest * ahead).sum(0)
+    moved = np.zeros((len(there), table.shape[1]), np.float32)
+    rest = back @ (wanted - means @ table[there])
+    way = rest / diagonal
+    size = (rest * way).sum(0)
     for _ in range(steps):
         turned = back @ (means @ way) + ridge * way
         length = size / np.maximum((way * turned).sum(0), 1e-30)
@@ -171,7 +173,8 @@ def _tuned(means: csr_matrix, wanted: Vectors, table: Vectors, strength: float, 
         ahead = rest / diagonal
         size, before = (rest * ahead).sum(0), size
         way = ahead + (size / np.maximum(before, 1e-30)) * way
-    found: Vectors = (table + moved).astype(np.float32)
+    found = table.copy()
+    found[there] += moved
     return found
 
 
