@@ -19,7 +19,10 @@ KEPT_HEADS: Final = "kept_heads"
 def read_transformer(source: Path) -> Any:
     """The model in a folder of Hugging Face's format, ready to be traced; nothing is fetched."""
     from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
 
+    quiet: Any = logging
+    quiet.disable_progress_bar()  # whoever asked for a model shows a bar of their own
     if json.loads((source / "config.json").read_text("utf-8")).get(KEPT_HEADS):
         from safetensors.torch import load_file
 
