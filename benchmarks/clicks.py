@@ -1,6 +1,6 @@
 """What search learns from clicks alone: the demo shop's shoppers search, click as they truly would, and search again.
 
-    python benchmarks/clicks.py [--seeds 1 2] [--searches 6000] [--tests 1000] [--out FILE]
+    python benchmarks/clicks.py [--seeds 1 2] [--searches 6000] [--tests 1000] [--promote] [--out FILE]
 
 For each seed a demo shop is made and imported with its month of events. Then simulated shoppers ask the shop itself:
 what they click on the first page follows the world's true probabilities for who they are, what they need and where a
@@ -127,6 +127,8 @@ def run(seed: int, given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         for version in versions:
             print(f"{version.name}: {version.note or 'serves'} {dict(version.metrics)}", flush=True)
+            if given.promote and version.version and not version.active:
+                shop._parts.stores.models.promote(version.name, version.version)
         after = {known: value(world, shop, tests, known) for known in (True, False)}
     found: dict[str, Any] = {"seed": seed, "clicks": n_clicks, "training_seconds": round(seconds, 1)}
     found["serves"] = [version.name for version in versions if version.active]
@@ -142,6 +144,7 @@ def main() -> int:
     parser.add_argument("--searches", type=int, default=6000, help="searches that are learned from")
     parser.add_argument("--tests", type=int, default=1000, help="searches that are measured")
     parser.add_argument("--only", nargs="*", default=[RANKING], choices=SEARCH_MODELS, help="models to train")
+    parser.add_argument("--promote", action="store_true", help="measure also what the shop itself would not serve")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--out", type=Path, help="a file for the figures, JSON")
