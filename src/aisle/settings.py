@@ -45,8 +45,8 @@ class EncoderSettings(_Section):
 
     model: str = Field(
         "all-MiniLM-L6-v2",
-        description="all-MiniLM-L6-v2 (embedded), a folder, or a Hugging Face model name already on this machine. "
-        "Empty: lexical search only.",
+        description="all-MiniLM-L6-v2 (embedded), a folder (of Hugging Face's format, or made by "
+        "`aisle compress`), or a Hugging Face model name already on this machine. Empty: lexical search only.",
     )
     tuned: bool = Field(True, description="Whether an encoder that was tuned on this shop may read its searches.")
     languages: tuple[str, ...] = Field(("en",), description="Languages the encoder reads; others search by words only.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
+from aisle.adapters.numpy.static_encoder import StaticTextEncoder
 from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
@@ -41,7 +42,7 @@ from aisle.photos import Photos
 from aisle.ports import LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
-from aisle.represent.card import CARD
+from aisle.represent.card import CARD, STATIC_FILE
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
@@ -200,6 +201,7 @@ def _indexes(
 
     indexes.open_tuned = open_tuned if settings.encoder.tuned else None
     indexes.keep_encoders = keep_encoders
+    indexes.open_encoder = lambda place: _encoder(place, settings, CARD)
     return indexes
 
 
@@ -262,7 +264,9 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
         return None, f"encoder: {error}"
 
 
-def _encoder(place: Path, settings: Settings, card: str) -> OnnxTextEncoder:
+def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:
+    if (place / STATIC_FILE).exists():
+        return StaticTextEncoder(place, languages=settings.encoder.languages, max_tokens=settings.encoder.max_tokens)
     return OnnxTextEncoder(
         place,
         card=card,
