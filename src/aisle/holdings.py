@@ -16,6 +16,7 @@ from aisle.ports import (
     ContentStore,
     DenseIndex,
     EventLog,
+    LanguageModel,
     LexicalIndex,
     ModelStore,
     Ranker,
@@ -64,7 +65,8 @@ class Indexes:
     `new_dense` makes an empty index of vectors of that length, in memory;
     `open_ranker` reads a file that was written by training, `open_reranker` a folder;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
-    `keep_encoders` drops what encoders tuned before those of these names made.
+    `keep_encoders` drops what encoders tuned before those of these names made;
+    `language` is asked by prompts, where the settings name one.
     """
 
     folder: IndexFolder
@@ -81,3 +83,4 @@ class Indexes:
     new_dense: Callable[[int], DenseIndex] | None = None
     open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None
     keep_encoders: Callable[[set[str]], None] = lambda names: None
+    language: LanguageModel | None = None
