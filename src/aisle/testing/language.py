@@ -58,6 +58,10 @@ class LanguageModelContract:
         assert len(short) <= len(long)
         assert long.startswith(short.rstrip("\ufffd"))
 
+    def test_may_be_told_to_vary(self, model: LanguageModel) -> None:
+        said = {model.complete(ASKED, max_tokens=8, temperature=1.5) for _ in range(6)}
+        assert len(said) > 1
+
     def test_ends_where_it_is_told_to(self, model: LanguageModel) -> None:
         said = model.complete(ASKED, max_tokens=12)
         end = next((c for c in said[1:] if c.isprintable() and c != "\ufffd" and c != said[0]), "")

@@ -62,9 +62,10 @@ class Speaker:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         torch.set_num_threads(1)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.network = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).eval()
-        self.words = [self.tokenizer.decode([number]) for number in range(len(self.tokenizer))]
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+        self.network = network.eval()
+        self.words: list[str] = [self.tokenizer.decode([number]) for number in range(len(self.tokenizer))]
         self.end = int(self.tokenizer.eos_token_id)
         self.lock = threading.Lock()
 

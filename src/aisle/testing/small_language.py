@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 _CORPUS = (
     "You sort what shoppers write. Answer with the kind, and nothing else.",
@@ -27,7 +28,8 @@ def make_small_language_model(folder: Path, *, chat: bool = True, positions: int
     special = ["<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
     trained = ByteLevelBPETokenizer()
     trained.train_from_iterator(_CORPUS, vocab_size=400, min_frequency=1, special_tokens=special, show_progress=False)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, pad_token="<|pad|>", eos_token="<|end|>")
+    made: Any = PreTrainedTokenizerFast
+    tokenizer = made(tokenizer_object=trained._tokenizer, pad_token="<|pad|>", eos_token="<|end|>")
     tokenizer.add_special_tokens({"additional_special_tokens": special[2:]})
     if chat:
         tokenizer.chat_template = CHAT_TEMPLATE

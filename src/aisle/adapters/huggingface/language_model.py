@@ -99,7 +99,7 @@ class HuggingFaceLanguageModel:
 
         try:
             tokenizer = AutoTokenizer.from_pretrained(self._source, local_files_only=True)
-            network = AutoModelForCausalLM.from_pretrained(
+            network: Any = AutoModelForCausalLM.from_pretrained(
                 self._source, local_files_only=True, use_safetensors=True, dtype="auto"
             )
         except Exception as error:  # transformers raises what it pleases for a folder it cannot read
@@ -149,7 +149,7 @@ class HuggingFaceLanguageModel:
         tokenizer, n = self._tokenizer, prompt.shape[1]
         was_late = False
 
-        class _Ended(StoppingCriteria):  # type: ignore[misc]
+        class _Ended(StoppingCriteria):
             def __call__(self, ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
                 nonlocal was_late
                 was_late = time.monotonic() > until
@@ -162,7 +162,9 @@ class HuggingFaceLanguageModel:
         first_end = ends[0] if isinstance(ends, list) else ends
         sampled = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {}
         most = min(most, self._most_tokens() - n)
-        config = GenerationConfig(max_new_tokens=most, eos_token_id=ends, pad_token_id=first_end, **sampled)
+        config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
+            max_new_tokens=most, eos_token_id=ends, pad_token_id=first_end, **sampled
+        )
         try:
             found = self._network.generate(
                 prompt,

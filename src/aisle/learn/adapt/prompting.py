@@ -60,7 +60,8 @@ class Sorted:
     @property
     def labels(self) -> NDArray[np.int32]:
         """int32[n]: the likeliest label of each text."""
-        return self.probabilities.argmax(1).astype(np.int32)
+        found: NDArray[np.int32] = self.probabilities.argmax(1).astype(np.int32)
+        return found
 
 
 class Examples:
