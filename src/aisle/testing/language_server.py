@@ -65,7 +65,7 @@ class Speaker:
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         network: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
         self.network = network.eval()
-        self.words: list[str] = [self.tokenizer.decode([number]) for number in range(len(self.tokenizer))]
+        self.words: list[str] = [str(self.tokenizer.decode([number])) for number in range(len(self.tokenizer))]
         self.end = int(self.tokenizer.eos_token_id)
         self.lock = threading.Lock()
 
