@@ -276,7 +276,8 @@ class Parts:
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
         of_meaning = {"encoder": self.encoder_name} if self.encoder_name else {}
-        return {**self.models.now.versions, **self.ranking.versions, **of_meaning}
+        prompted = {"language": self.prompted.name} if self.prompted is not None else {}
+        return {**self.models.now.versions, **self.ranking.versions, **of_meaning, **prompted}
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""

@@ -17,6 +17,7 @@ class Prompted:
     """
 
     def __init__(self, model: LanguageModel, settings: Settings, catalog: CatalogStore) -> None:
+        self.name = model.name
         self._catalog, self._top_n = catalog, settings.language.ranked
         ordered = PromptedOrder(model, RankPrompt.of(settings.shop.language), self._titles)
         self._in_time = InTime(ordered, settings.language.rank_ms / 1000)

@@ -445,5 +445,7 @@ def test_a_shop_lets_its_model_order_the_best_only_where_it_has_time_for_it(tmp_
             assert best("v6") == asked()
             n = len(requests)
             for visitor in ("v1", "v2", "v3"):
-                assert shop.recommend("home", visitor_id=visitor).hits
+                slate = shop.recommend("home", visitor_id=visitor)
+                assert slate.hits
+                assert slate.model_versions["language"] == "m"
             assert len(requests) == n

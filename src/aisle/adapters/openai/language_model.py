@@ -79,7 +79,8 @@ class OpenAiLanguageModel:
     ) -> str:
         """What the model says next; see the port."""
         until = self._until(timeout_s)
-        wanted: dict[str, Any] = {"temperature": temperature, "max_tokens": self._max_tokens if max_tokens is None else max_tokens}
+        most = self._max_tokens if max_tokens is None else max_tokens
+        wanted: dict[str, Any] = {"temperature": temperature, "max_tokens": most}
         if stop:
             wanted["stop"] = list(stop)[:_MOST_STOPS]
         text = without_thoughts(self._ask(messages, wanted, until).text)
