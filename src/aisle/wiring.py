@@ -39,14 +39,14 @@ from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
-from aisle.ports import LexicalIndex, TextEncoder, VectorStore
+from aisle.ports import LanguageModel, LexicalIndex, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.card import CARD, STATIC_FILE
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
-from aisle.settings import Settings
+from aisle.settings import LanguageSettings, Settings
 from aisle.types import Group, Vectors
 
 log = logging.getLogger("aisle")
@@ -186,6 +186,7 @@ def _indexes(
         folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
         new_dense=FaissDenseIndex,
     )  # fmt: skip
+    indexes.language = open_language_model(settings.language)
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
@@ -262,6 +263,29 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
+
+
+def open_language_model(settings: LanguageSettings) -> LanguageModel | None:
+    """The language model that the settings name; None where they name none. Raises SettingsError.
+
+    Nothing is read or connected to before it is first asked.
+    """
+    if settings.endpoint:
+        from aisle.adapters.openai.language_model import OpenAiLanguageModel
+
+        return OpenAiLanguageModel(
+            settings.endpoint,
+            settings.model,
+            api_key=os.environ.get(settings.key_variable, ""),
+            timeout_s=settings.timeout_s,
+            max_tokens=settings.max_tokens,
+            retries=settings.retries,
+        )
+    if settings.model:
+        from aisle.adapters.huggingface.language_model import HuggingFaceLanguageModel
+
+        return HuggingFaceLanguageModel(settings.model, timeout_s=settings.timeout_s, max_tokens=settings.max_tokens)
+    return None
 
 
 def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
+from aisle.ports.language import Chosen, LanguageModel, Message
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
     ApiKey,
@@ -28,14 +29,17 @@ __all__ = [
     "CatalogStore",
     "CatalogueFacts",
     "Changes",
+    "Chosen",
     "ContentStore",
     "DenseIndex",
     "Encoder",
     "EventLog",
     "ImageEncoder",
     "KeyStore",
+    "LanguageModel",
     "LexicalIndex",
     "LexicalResult",
+    "Message",
     "ModelStore",
     "Ranker",
     "Reading",
