@@ -27,6 +27,7 @@ from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
+from aisle.trainings import Training, trainings
 from aisle.types import (
     Ack,
     Context,
@@ -373,6 +374,10 @@ class Shop:
 
     def models(self) -> list[ModelVersion]:
         return self._parts.stores.models.versions()
+
+    def trainings(self) -> list[Training]:
+        """Trainings that run now and past ones, with their curves."""
+        return trainings(self.path / "models")
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are behind, and which parts cannot help now."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from small_shop import Api
 
 from aisle.web import frame_models, models
+from aisle.web.learning_models import TrainingsAnswer
 
 
 def good(response: Any, model: type[BaseModel], status: int = 200) -> Any:
@@ -409,6 +410,18 @@ def test_what_the_shopkeeper_sees(api: Api) -> None:
     assert later == {"events": [], "last_seq": body["last_seq"]}
     good(api.client.get("/v1/admin/overview?days=7", headers=api.admin), models.OverviewAnswer)
     good(api.client.get("/v1/admin/models", headers=api.admin), models.ModelsAnswer)
+
+
+def test_trainings_are_told_with_their_curves(make_api: Any) -> None:
+    own = make_api()
+    assert good(own.client.get("/v1/admin/trainings", headers=own.admin), TrainingsAnswer) == {"trainings": []}
+    run = own.shop.path / "models" / ".runs" / "intent-lora"
+    run.mkdir(parents=True)
+    lines = [f'{{"step": {step}, "name": "train/loss", "value": {9 - step}}}\n' for step in (1, 2)]
+    (run / "curves.jsonl").write_text("".join(lines) + '{"step')
+    (found,) = good(own.client.get("/v1/admin/trainings", headers=own.admin), TrainingsAnswer)["trainings"]
+    assert (found["name"], found["method"], found["running"], found["n_steps"]) == ("intent", "lora", True, 2)
+    assert found["curves"] == [{"name": "train/loss", "steps": [1, 2], "values": [8.0, 7.0]}]
 
 
 def test_a_shopper_is_shown_and_forgotten(api: Api) -> None:

@@ -32,6 +32,7 @@ ADMINS = [
     ("GET", "/v1/admin/overview"),
     ("GET", "/v1/admin/events"),
     ("GET", "/v1/admin/models"),
+    ("GET", "/v1/admin/trainings"),
 ]
 MATRIX = [(*r, "search") for r in SEARCHES] + [("POST", "/v1/events", "events")] + [(*r, "admin") for r in ADMINS]
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from browser_live import PASSWORD, Window
@@ -74,3 +79,50 @@ def test_what_each_source_adds_is_drawn_with_its_interval(shopper: Window) -> No
     expect(chart).to_contain_text("Knowledge graph")
     assert chart.locator(".errorbar").count() == 2
     expect(page.locator("#models")).to_contain_text("a trial")
+
+
+def train(models: Path) -> Path:
+    """A training that runs now: twenty steps in, measured twice."""
+    run = models / ".runs" / "intent-lora"
+    run.mkdir(parents=True)
+    told = [(step, "train/loss", 3 * math.exp(-step / 9)) for step in range(1, 21)]
+    told += [(0, "held/accuracy", 0.1), (20, "held/accuracy", 0.876), (0, "held/loss", 3.1), (20, "held/loss", 0.4)]
+    lines = [json.dumps({"step": step, "name": name, "value": value}) for step, name, value in told]
+    (run / "curves.jsonl").write_text("\n".join(lines) + '\n{"step": 21, "na')
+    return run
+
+
+def test_trainings_are_drawn_and_followed(shopper: Window) -> None:
+    models = shopper.live.shop.path / "models"
+    page = sign_in(shopper)
+    expect(page.locator("#trainings .nothing")).to_contain_text("aisle tune SHOP")
+    run = train(models)
+    try:
+        page.reload()
+        sheet = page.locator("#trainings .training")
+        expect(sheet).to_contain_text("intent LoRA")
+        expect(sheet.locator(".mark")).to_have_text("Runs now")
+        sheet.locator(".main-svg").first.wait_for()
+        assert sheet.locator(".scatterlayer .trace").count() == 3
+        expect(sheet.locator(".legend")).to_contain_text("10% → 87.6%")
+        with (run / "curves.jsonl").open("a") as file:
+            file.write('me": "held/accuracy", "value": 0.91}\n')
+        expect(sheet.locator(".legend")).to_contain_text("10% → 91%")  # by itself, while it runs
+        expect(sheet).to_contain_text("21 steps")
+    finally:
+        shutil.rmtree(models / ".runs")
+
+
+def test_trainings_fit_a_phone_in_chinese(phone: Window) -> None:
+    models = phone.live.shop.path / "models"
+    train(models)
+    try:
+        page = phone.open("/admin/login?lang=zh")
+        page.locator("#password").fill(PASSWORD)
+        page.locator("form button[type=submit]").click()
+        sheet = page.locator("#trainings .training")
+        expect(sheet.locator(".mark")).to_have_text("训练中")
+        sheet.locator(".main-svg").first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    finally:
+        shutil.rmtree(models / ".runs")

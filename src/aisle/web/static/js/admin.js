@@ -4,6 +4,7 @@ import { latency, drawCharts } from "./admin-charts.js";
 import { itemOf, startFeed } from "./admin-feed.js";
 import { chosen, drawSources, metricsOf } from "./admin-models.js";
 import { advise, changes } from "./admin-advice.js";
+import { refreshTrainings } from "./admin-trainings.js";
 import { $, fill, h, icon, photo } from "./dom.js";
 import { dateText, language, money, number, t } from "./i18n.js";
 
@@ -148,6 +149,7 @@ let asked = 0;
 async function refresh() {
   const mine = ++asked;
   const n = Number($("days").value);
+  refreshTrainings(ask);
   try {
     const view = await ask(`/v1/admin/overview?days=${n}`);
     if (mine !== asked) return;
