@@ -16,6 +16,7 @@ from aisle.ports import (
     ContentStore,
     DenseIndex,
     EventLog,
+    LabelStore,
     LexicalIndex,
     ModelStore,
     Ranker,
@@ -42,6 +43,7 @@ class Stores:
     events: EventLog
     slates: SlateLog
     content: ContentStore
+    labels: LabelStore
     state: StateStore
     models: ModelStore
     overview: Overview

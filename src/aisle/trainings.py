@@ -112,7 +112,8 @@ def _read(file: str, inode: int, changed_ns: int, size: int) -> _Read:
         return (), 0
     curves = []
     for name in sorted(points):
-        steps, values = thinned(*zip(*sorted(points[name].items()), strict=True))
+        order = sorted(points[name])
+        steps, values = thinned(order, [points[name][step] for step in order])
         curves.append(Curve(name, tuple(steps), tuple(values)))
     return tuple(curves), last
 

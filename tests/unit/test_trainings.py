@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from aisle.learn.workbench import Workbench, at_work
-from aisle.settings import Settings
+from aisle.settings import EncoderSettings, Settings
 from aisle.shop import Shop
 from aisle.trainings import MOST_POINTS, Curve, thinned, trainings
 
@@ -34,7 +34,7 @@ def run(models: Path, folder: str, *lines: bytes, age_s: float = 0.0) -> Path:
 
 
 def test_a_shop_tells_its_trainings(tmp_path: Path) -> None:
-    with Shop.open(tmp_path / "s", settings=Settings(encoder={"model": ""})) as shop:  # type: ignore[arg-type]
+    with Shop.open(tmp_path / "s", settings=Settings(encoder=EncoderSettings(model=""))) as shop:
         assert shop.trainings() == []
         run(shop.path / "models", "spam-mail-lora", line(0, "held/accuracy", 0.5), line(2, "held/accuracy", 0.75))
         (found,) = shop.trainings()

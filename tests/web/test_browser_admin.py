@@ -12,6 +12,8 @@ import pytest
 from browser_live import PASSWORD, Window
 from playwright.sync_api import Page, expect
 
+from aisle.types import Event
+
 pytestmark = pytest.mark.browser
 
 
@@ -126,3 +128,78 @@ def test_trainings_fit_a_phone_in_chinese(phone: Window) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
     finally:
         shutil.rmtree(models / ".runs")
+
+
+def ask_for(window: Window, **asked: int) -> None:
+    """Searches of as many shoppers each, in a shop where nothing waits for a label so far."""
+    shop = window.live.shop
+    for one in shop.label_desk("intent").queue:
+        shop.label("intent", one.text, "earlier")
+    shop.record_many(
+        [
+            Event("search", f"asks-{n}", query=words.replace("_", " "))
+            for words, n_times in asked.items()
+            for n in range(n_times)
+        ]
+    )
+
+
+def labels(window: Window) -> dict[str, str]:
+    return {one.text: one.label for one in window.live.shop.labels("intent") if one.label != "earlier"}
+
+
+def test_searches_are_labelled_by_mouse_and_keys(shopper: Window) -> None:
+    ask_for(shopper, where_is_my_mug=7, mug_for_dad=5, teapot_voucher=3)
+    page = sign_in(shopper)
+    text, why = page.locator(".label-text"), page.locator(".label-why")
+    expect(text).to_have_text("where is my mug")
+    expect(why).to_contain_text("asked 7 times")
+    page.locator(".label-name", has_text="order").click()
+    expect(text).to_have_text("mug for dad")
+    assert labels(shopper) == {"where is my mug": "order"}
+    page.keyboard.press("s")
+    expect(text).to_have_text("teapot voucher")
+    page.locator("#label-new").fill("vouchers 15s")  # digits and letters typed here are no shortcuts
+    page.keyboard.press("Enter")
+    expect(page.locator("#label-card .nothing")).to_contain_text("skipped")
+    assert labels(shopper) == {"where is my mug": "order", "teapot voucher": "vouchers 15s"}
+    page.keyboard.press("u")
+    expect(text).to_have_text("teapot voucher")
+    assert labels(shopper) == {"where is my mug": "order"}
+    page.keyboard.press("u")
+    expect(text).to_have_text("mug for dad")
+    first = page.locator(".label-name > span").first.inner_text()
+    page.keyboard.press("1")
+    expect(text).to_have_text("teapot voucher")
+    assert labels(shopper) == {"where is my mug": "order", "mug for dad": first}
+    expect(page.locator("#label-told code")).to_contain_text("aisle labels SHOP --task intent")
+    page.locator("#label-task").select_option("category")
+    expect(page.locator("#label-card .nothing")).to_contain_text("Products without a category")
+
+
+def test_a_label_that_was_not_kept_is_said_and_the_text_stays(shopper: Window) -> None:
+    ask_for(shopper, lamp_repair=2)
+    page = sign_in(shopper)
+    expect(page.locator(".label-text")).to_have_text("lamp repair")
+    page.locator("#label-new").evaluate("field => field.removeAttribute('maxlength')")
+    page.locator("#label-new").fill("x" * 101)
+    page.keyboard.press("Enter")
+    expect(page.locator("#label-problem")).to_contain_text("100 are the most")
+    expect(page.locator(".label-text")).to_have_text("lamp repair")
+    assert "lamp repair" not in labels(shopper)
+    shopper.errors.clear()  # the browser itself tells of the refused request
+
+
+def test_labelling_fits_a_phone_in_chinese(phone: Window) -> None:
+    ask_for(phone, **{"a_very_long_search_" * 4: 2})
+    page = phone.open("/admin/login?lang=zh")
+    page.locator("#password").fill(PASSWORD)
+    page.locator("form button[type=submit]").click()
+    expect(page.locator(".label-why")).to_contain_text("2 次")
+    for button in page.locator(".label-name").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 43  # a thumb's width
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".label-tools button").first.tap()
+    expect(page.locator("#label-card .nothing")).to_contain_text("已跳过")
