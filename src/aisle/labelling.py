@@ -105,7 +105,7 @@ def _waiting(parts: Parts, task: str, known: set[str]) -> list[Waiting]:
         return [Waiting(text, (Why("asked", n),)) for text, n in asked if text.casefold() not in known]
     if task == "category":
         facts = parts.columns.facts
-        ords, _ = parts.popular()
+        ords, _ = parts.trending.now(now_ms())
         place = {ord_: number for number, ord_ in enumerate(ords.tolist())}
         last = len(place)
         titles = sorted(parts.suggestions.uncategorised(facts), key=lambda one: place.get(one[0], last))
