@@ -7,6 +7,13 @@ const AT_ONCE = 20;
 const BUTTONS = 9; // one for each number key
 const LOOK_AGAIN_MS = 60_000;
 
+/** Names in the order they already have on the page: a key keeps its label while somebody works. */
+function inPlace(names, shown) {
+  const fresh = new Map(names.map((one) => [one.name, one]));
+  const kept = shown.filter((one) => fresh.has(one.name)).map((one) => fresh.get(one.name));
+  return [...kept, ...names.filter((one) => !kept.includes(one))];
+}
+
 export function startLabelling(ask) {
   const root = $("labelling");
   const state = { desk: null, skipped: new Set(), past: [], typed: "", busy: false };
@@ -19,7 +26,7 @@ export function startLabelling(ask) {
     try {
       const desk = await ask(`${path()}?limit=${Math.min(500, AT_ONCE + state.skipped.size)}`);
       if (mine !== task()) return;
-      state.desk = desk;
+      state.desk = { ...desk, names: inPlace(desk.names, state.desk?.names || []) };
       $("label-problem").replaceChildren();
       draw();
     } catch (error) {
