@@ -16,6 +16,7 @@ from aisle.ports import (
     ContentStore,
     DenseIndex,
     EventLog,
+    LabelStore,
     LanguageModel,
     LexicalIndex,
     ModelStore,
@@ -43,6 +44,7 @@ class Stores:
     events: EventLog
     slates: SlateLog
     content: ContentStore
+    labels: LabelStore
     state: StateStore
     models: ModelStore
     overview: Overview

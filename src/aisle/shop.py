@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aisle import desk
+from aisle import desk, labelling
 from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
@@ -27,6 +27,7 @@ from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
+from aisle.trainings import Training, trainings
 from aisle.types import (
     Ack,
     Context,
@@ -34,6 +35,7 @@ from aisle.types import (
     Filters,
     ImportSummary,
     ItemPage,
+    Label,
     LoggedEvent,
     ModelVersion,
     Page,
@@ -387,6 +389,22 @@ class Shop:
 
     def models(self) -> list[ModelVersion]:
         return self._parts.stores.models.versions()
+
+    def trainings(self) -> list[Training]:
+        """Trainings that run now and past ones, with their curves."""
+        return trainings(self.path / "models")
+
+    def labels(self, task: str) -> list[Label]:
+        """What people said texts are, for a task such as `intent`, oldest first."""
+        return labelling.labels(self._parts, task)
+
+    def label(self, task: str, text: str, label: str | None, *, by: str = "") -> None:
+        """Say what a text is; None takes that back (NotFound if nothing was said). Raises InvalidRequest."""
+        labelling.label(self._parts, task, text, label, by)
+
+    def label_desk(self, task: str, *, top_k: int = 20) -> labelling.LabelDesk:
+        """The label names known for a task, and the texts most worth a label."""
+        return labelling.label_desk(self._parts, task, top_k)
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are behind, and which parts cannot help now."""

@@ -23,6 +23,7 @@ from aisle.adapters.sqlite.content import SqliteContentStore
 from aisle.adapters.sqlite.database import Database
 from aisle.adapters.sqlite.events import SqliteEventLog
 from aisle.adapters.sqlite.keys import SqliteKeyStore
+from aisle.adapters.sqlite.labels import SqliteLabelStore
 from aisle.adapters.sqlite.overview import SqliteOverview
 from aisle.adapters.sqlite.slates import SqliteSlateLog
 from aisle.adapters.sqlite.state import SqliteStateStore
@@ -119,6 +120,7 @@ def open_parts(
             events=SqliteEventLog(database),
             slates=SqliteSlateLog(database),
             content=SqliteContentStore(database),
+            labels=SqliteLabelStore(database),
             state=SqliteStateStore(database),
             models=FilesModelStore(path / "models"),
             overview=SqliteOverview(database),
