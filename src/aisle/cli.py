@@ -10,6 +10,7 @@ import typer
 
 from aisle import __version__
 from aisle.errors import AisleError
+from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -365,6 +366,8 @@ def demo(
         ready = run_demo(folder, config, progress=progress)
     ready.serve(port=port, traffic=traffic, for_s=seconds)
 
+
+add_tune(app, _open, _Bars, _print_json)
 
 # ---------------------------------------------------------------------- keys
 

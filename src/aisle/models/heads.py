@@ -21,7 +21,8 @@ class Classes(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_classes))
 
     def forward(self, vectors: Tensor) -> Tensor:
-        return self.dropout(vectors) @ self.weight.T + self.bias  # [n, c]
+        logits: Tensor = self.dropout(vectors) @ self.weight.T + self.bias  # [n, c]
+        return logits
 
 
 class Score(nn.Module):
@@ -35,7 +36,8 @@ class Score(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         # Not as a product of matrices: a score must keep its full precision, also in fast arithmetic.
-        return (self.dropout(vectors) * self.weight).sum(1) + self.bias  # [n]
+        logits: Tensor = (self.dropout(vectors) * self.weight).sum(1) + self.bias  # [n]
+        return logits
 
 
 class TextNetwork(nn.Module):

@@ -36,7 +36,7 @@ class Curves:
 
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._writer: Any = SummaryWriter(str(self._folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self._writer: Any = SummaryWriter(str(self._folder / "tensorboard"))
         except OSError as error:
             raise StorageError(f"{self._folder} cannot be written: {error.strerror}") from error
         if self._kind == "wandb":

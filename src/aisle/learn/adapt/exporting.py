@@ -52,8 +52,7 @@ def export_classifier(adapted: Adapted, task: Classification, source: Path, out:
         (out / CARD_FILE).write_bytes(orjson.dumps(asdict(card), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}; what serves is untouched") from error
-    kept = {f"head.{name}": p for name, p in adapted.network.head.named_parameters()}
-    kept |= {name: p for name, p in adapted.network.named_parameters() if p.requires_grad}
+    kept = {name: p for name, p in adapted.network.named_parameters() if p.requires_grad or name.startswith("head.")}
     return Fitted(
         task.name,
         {name: p.detach().to(torch.float32).numpy() for name, p in kept.items()},

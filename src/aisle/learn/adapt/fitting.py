@@ -187,9 +187,9 @@ class _Fit:
             state["spent"] = time.monotonic() - started
             if better or time.monotonic() - self._saved > SAVE_EVERY_S:
                 self._save(state, best=better)
-        if self._held is None or state["looked_at"] != state["step"]:  # the clock ended it within an epoch
-            if self._held is None or self._look(state, look):
-                self._save(state, best=True)
+        ended_early = state["looked_at"] != state["step"]  # by the clock, within an epoch
+        if self._held is None or (ended_early and self._look(state, look)):
+            self._save(state, best=True)
         self._checkpoints.take_best(self._trained)
         with torch.no_grad():
             for parameter, mean in zip(self._trained.live, self._trained.means(), strict=True):
@@ -220,10 +220,11 @@ class _Fit:
 
     def _done(self, state: dict[str, Any]) -> float:
         """How much is done, from 0 to 1: by steps or, where time is short, by the clock."""
-        by_steps = state["step"] / self._plan.n_steps
+        by_steps: float = state["step"] / self._plan.n_steps
         if not self._recipe.seconds:
             return by_steps
-        return max(by_steps, state["spent"] / max(1e-9, self._recipe.seconds - state["look_s"]))
+        by_clock: float = state["spent"] / max(1e-9, self._recipe.seconds - state["look_s"])
+        return max(by_steps, by_clock)
 
     def rate(self, done: float) -> float:
         """The share of its peak that the learning rate has: it rises, then falls to nothing."""
@@ -274,7 +275,7 @@ class _Fit:
         self._curves.add(state["step"], {f"held/{name}": value for name, value in found.items()})
         value, best = found[self._task.measure], state["best"][self._task.measure]
         log.debug("%s: step %d: %s %.4f (best %.4f)", self._task.name, state["step"], self._task.measure, value, best)
-        better = value > best
+        better: bool = value > best
         state |= {"best": found, "best_step": state["step"], "stale": 0} if better else {"stale": state["stale"] + 1}
         look(state["step"], value)
         return better

@@ -25,8 +25,6 @@ def put_on(network: nn.Module, method: Method, recipe: Recipe, n_steps: int, kin
 
     Raises InvalidRequest for an unknown method, ModelError for a model that it does not fit.
     """
-    from aisle.models.text import layers_of
-
     if method not in METHODS:
         raise InvalidRequest(f"no method is called {method!r}: use one of {', '.join(METHODS)}", field="method")
     body: Any = network.body
@@ -38,10 +36,7 @@ def put_on(network: nn.Module, method: Method, recipe: Recipe, n_steps: int, kin
         if getattr(body, "pooler", None) is not None:
             body.pooler.requires_grad_(False)  # tokens are pooled otherwise: it would get no gradient
     elif method == "top":
-        try:
-            layers_of(body)[-1].requires_grad_(True)
-        except ValueError as error:
-            raise ModelError(f"method top does not fit this model: {error}") from error
+        _stacks(body)[-1][-1].requires_grad_(True)
     elif method != "head":
         network.body = _with_peft(body, method, recipe, n_steps, kind)
     if recipe.dropout and method in ("full", "top"):
@@ -126,7 +121,11 @@ def _with_peft(body: Any, method: Method, recipe: Recipe, n_steps: int, kind: Ki
             config = peft.IA3Config(target_modules=keys + ends, feedforward_modules=ends, **common)
         elif method == "lora":
             config = peft.LoraConfig(
-                r=recipe.rank, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=linear, **common
+                r=recipe.rank,
+                lora_alpha=round(recipe.alpha),
+                lora_dropout=recipe.dropout,
+                target_modules=linear,
+                **common,
             )
         else:
             # Ranks are moved between a tenth and seven tenths of the way; peft wants room for both ends.
@@ -134,7 +133,7 @@ def _with_peft(body: Any, method: Method, recipe: Recipe, n_steps: int, kind: Ki
             if n_steps < 10:
                 raise InvalidRequest(f"adalora needs 10 steps or more, here are {n_steps}: more epochs", field="epochs")
             config = peft.AdaLoraConfig(
-                init_r=max(1, round(recipe.rank * _START)), target_r=recipe.rank, lora_alpha=recipe.alpha,
+                init_r=max(1, round(recipe.rank * _START)), target_r=recipe.rank, lora_alpha=round(recipe.alpha),
                 lora_dropout=recipe.dropout, tinit=begin, tfinal=end, deltaT=max(1, n_steps // 100),
                 total_step=n_steps, target_modules=linear, **common,
             )  # fmt: skip
@@ -150,18 +149,21 @@ _IA3_ATTENTION: Final = ("key", "value", "k_lin", "v_lin", "k_proj", "v_proj", "
 _IA3_FEED_FORWARD: Final = ("output.dense", "lin2", "down_proj", "fc2", "wo")
 
 
-def _linear_of(body: Any) -> list[str]:
-    """Names of the linear maps in the transformer's blocks."""
+def _stacks(body: Any) -> list[nn.ModuleList]:
+    """The transformer's stacks of blocks, lists within a block left out. Raises ModelError where there is none."""
     from torch import nn
 
-    from aisle.models.text import layers_of
+    lists = [part for part in body.modules() if isinstance(part, nn.ModuleList) and len(part)]
+    inside = {id(inner) for outer in lists for inner in outer.modules() if inner is not outer}
+    found = [one for one in lists if id(one) not in inside]
+    if not found:
+        raise ModelError(f"a {type(body).__name__} keeps its layers in no list: use method full or head")
+    return found
 
-    try:
-        blocks = layers_of(body)
-    except ValueError as error:
-        raise ModelError(str(error)) from error
-    stacks = [m for m in body.modules() if isinstance(m, nn.ModuleList) and len(m) and type(m[0]) is type(blocks[0])]
-    inside = {id(part) for stack in stacks for part in stack.modules()}
+
+def _linear_of(body: Any) -> list[str]:
+    """Names of the linear maps in the transformer's blocks."""
+    inside = {id(part) for stack in _stacks(body) for part in stack.modules()}
     kinds = ("Linear", "Conv1D")
     return [name for name, part in body.named_modules() if id(part) in inside and type(part).__name__ in kinds]
 

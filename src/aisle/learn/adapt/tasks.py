@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,10 @@ class Classification:
         """float32[c]: how much an example of each class counts; their mean over the examples is 1."""
         counts = np.maximum(self.data.counts(), 1).astype(np.float64)
         weights = counts**-balance
-        return (weights * len(self.data) / (weights * self.data.counts()).sum()).astype(np.float32)
+        found: NDArray[np.float32] = (weights * len(self.data) / (weights * self.data.counts()).sum()).astype(
+            np.float32
+        )
+        return found
 
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         import torch
@@ -125,8 +128,9 @@ class Classification:
         ids, mask = padded([self.tokens[row] for row in units.tolist()], network)
         labels = torch.from_numpy(self.data.labels[units].astype(np.int64)).to(ids.device)
         weight = torch.from_numpy(self.class_weights(recipe.balance)).to(ids.device)
-        vectors = network.vectors(ids, mask)
-        logits = network.head(vectors).float()
+        text_network: Any = network
+        vectors = text_network.vectors(ids, mask)
+        logits = text_network.head(vectors).float()
         # Summed by hand: torch's mean of weighted examples depends on which classes meet in a batch.
         each = torch.nn.functional.cross_entropy(logits, labels, reduction="none", label_smoothing=recipe.smoothing)
         loss: torch.Tensor = (each * weight[labels]).mean()
@@ -174,9 +178,7 @@ def contrast(vectors: torch.Tensor, labels: torch.Tensor, temperature: float = 0
     return loss
 
 
-def label_metrics(
-    predicted: NDArray[np.int64], labels: NDArray[np.int32], n_classes: int
-) -> dict[str, float]:
+def label_metrics(predicted: NDArray[np.int64], labels: NDArray[np.int32], n_classes: int) -> dict[str, float]:
     """`accuracy`, and `macro_f1` over the classes that come in the labels or the predictions."""
     if not len(labels):
         return {"accuracy": 0.0, "macro_f1": 0.0}
@@ -202,14 +204,16 @@ def padded(tokens: Sequence[NDArray[np.int64]], network: nn.Module) -> tuple[tor
     return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
 
-def run(function: nn.Module, tokens: Sequence[NDArray[np.int64]]) -> Iterator[torch.Tensor]:
+def run(
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], tokens: Sequence[NDArray[np.int64]]
+) -> Iterator[torch.Tensor]:
     """What a network (or one of its methods) gives for each row of ids, without gradients, in parts, in their order.
 
     Rows of like length share a batch.
     """
     import torch
 
-    network = getattr(function, "__self__", function)
+    network: Any = getattr(function, "__self__", function)
     order = np.argsort([len(ids) for ids in tokens], kind="stable")
     found: list[torch.Tensor] = []
     was = network.training

@@ -34,7 +34,7 @@ LEAST_HELD: Final = 20
 class Adapted:
     """A trained `network` and what is known of it: `before` and `after` are empty where nothing was held out.
 
-    `share` is that of the trained weights among all.
+    `share` is that of the trained weights among all; `held` what was held out.
     """
 
     network: nn.Module
@@ -46,6 +46,7 @@ class Adapted:
     after: dict[str, float]
     steps: int
     seconds: float
+    held: Task | None = None
     params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -100,6 +101,8 @@ def tune(
         if method == "head" and getattr(learned, "begins_fitted", False):
             network.eval()
             found = held.metrics(network) if held is not None else {}
+            curves.begin_at(0)
+            curves.add(0, {f"held/{key}": value for key, value in found.items()})
             happened = Happened(found, found, 0, 0, 0.0)
             for parameter in network.parameters():
                 parameter.requires_grad_(False)
@@ -111,12 +114,12 @@ def tune(
         bench.clear()
     return Adapted(
         network.to("cpu"), learned, method, recipe, share, happened.before, happened.best, happened.steps,
-        happened.seconds, {"learned": len(learned), "held": len(held) if held is not None else 0},
+        happened.seconds, held, {"learned": len(learned), "held": len(held) if held is not None else 0},
     )  # fmt: skip
 
 
 def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
-    """What is learned from, and what is held out to measure by: None where that would be too little to mean anything."""
+    """What is learned from, and what is held out to measure by: None where that would be too little to say anything."""
     if not recipe.held:
         return task, None
     learned, held = task.split(recipe.held, np.random.default_rng([recipe.seed, 11]))
