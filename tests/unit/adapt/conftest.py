@@ -58,6 +58,11 @@ def texts_of(n, seed):
 
 @pytest.fixture(scope="session")
 def labelled():
+    return Labelled.of(*texts_of(400, 1))
+
+
+@pytest.fixture(scope="session")
+def few():
     return Labelled.of(*texts_of(160, 1))
 
 
@@ -70,6 +75,6 @@ def unseen(labelled):
 def labels_file(tmp_path):
     import polars as pl
 
-    texts, labels = texts_of(160, 1)
+    texts, labels = texts_of(400, 1)
     pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "labels.csv")
     return tmp_path / "labels.csv"

@@ -84,13 +84,13 @@ def test_curves_are_kept_as_lines_and_for_tensorboard(full):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_trains_its_own_weights_only_and_exports(method, labelled, source, tmp_path):
+def test_every_method_trains_its_own_weights_only_and_exports(method, few, source, tmp_path):
     import torch
 
     from aisle.models.text import read_transformer
 
     changed = {"rank": 4, "virtual": 4, "learning_rate": 1e-2}
-    task, found = adapted(labelled, source, tmp_path / "run", method, epochs=2, **changed)
+    task, found = adapted(few, source, tmp_path / "run", method, epochs=2, **changed)
     assert 0 < found.share < {"full": 1.0, "top": 0.5, "head": 0.01}.get(method, 0.2)
     original = dict(read_transformer(source).named_parameters())
     now = {name.replace("base_model.model.", "").replace("base_layer.", ""): p
