@@ -14,6 +14,7 @@ from aisle.labels_command import add_labels
 from aisle.lighter_command import compress
 from aisle.terminal import Bars as _Bars
 from aisle.terminal import console as _console
+from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
     from aisle.shop import Shop
@@ -330,6 +331,8 @@ def demo(
         ready = run_demo(folder, config, progress=progress)
     ready.serve(port=port, traffic=traffic, for_s=seconds)
 
+
+add_tune(app, _open, _Bars, _print_json)
 
 # ---------------------------------------------------------------------- keys
 

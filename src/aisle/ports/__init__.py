@@ -6,7 +6,16 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
+from aisle.ports.encoders import (
+    AudioEncoder,
+    ClassifierCard,
+    Encoder,
+    ImageEncoder,
+    Reading,
+    Reranker,
+    TextClassifier,
+    TextEncoder,
+)
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
 from aisle.ports.language import Chosen, LanguageModel, Message
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
@@ -31,6 +40,7 @@ __all__ = [
     "CatalogueFacts",
     "Changes",
     "Chosen",
+    "ClassifierCard",
     "ContentStore",
     "DenseIndex",
     "Encoder",
@@ -50,6 +60,7 @@ __all__ = [
     "Shopper",
     "SlateLog",
     "StateStore",
+    "TextClassifier",
     "TextEncoder",
     "VectorStore",
 ]
