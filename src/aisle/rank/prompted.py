@@ -8,6 +8,7 @@ answer, once there, serves the next page.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import threading
@@ -42,7 +43,7 @@ LONGEST_PAUSE_S: Final = 60.0
 
 _LIST: Final = re.compile(r"\d+(?:\s*[\s,;>、，；]\s*\d+)*")
 _LINES: Final = re.compile(r"^\s*(\d+)[.):、]\s+\D", re.MULTILINE)
-_Key: TypeAlias = tuple[bytes, tuple[str, ...], bytes]
+_Key: TypeAlias = bytes
 _Job: TypeAlias = tuple["Future[Ords]", _Key, Ords, tuple[str, ...], Ords]
 
 
@@ -121,8 +122,10 @@ class InTime:
     def of(self, shopper: Shopper, candidates: Ords) -> Ords | None:
         """The candidates int32[n], best first; None where the model is not in time, or failed."""
         history, queries = shopper.sequence[-HISTORY:], tuple(shopper.queries[:QUERIES])
-        # By the candidates whatever their order: what the model made of them is the same.
-        key = (history.tobytes(), queries, np.sort(candidates).tobytes())
+        # By the candidates whatever their order: what the model made of them is the same. A digest, so that nothing
+        # of what a shopper searched for is kept here.
+        told = (history.tolist(), queries, np.sort(candidates).tolist())
+        key = hashlib.blake2b(repr(told).encode(errors="replace"), digest_size=16).digest()
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None:
