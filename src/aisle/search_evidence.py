@@ -272,7 +272,7 @@ class _Rows:
 
 
 def _true(gain: Scores, looked: Scores) -> Scores:
-    corrected: Scores = gain / np.maximum(looked, _LEAST_LOOKED)
+    corrected: Scores = (gain / np.maximum(looked, _LEAST_LOOKED)).astype(np.float32)
     return corrected
 
 
