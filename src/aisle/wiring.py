@@ -266,7 +266,9 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
 
 def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:
     if (place / STATIC_FILE).exists():
-        return StaticTextEncoder(place, languages=settings.encoder.languages, max_tokens=settings.encoder.max_tokens)
+        return StaticTextEncoder(
+            place, card=card, languages=settings.encoder.languages, max_tokens=settings.encoder.max_tokens
+        )
     return OnnxTextEncoder(
         place,
         card=card,
