@@ -355,15 +355,6 @@ class Shop:
 
     # ----------------------------------------------------------------- learn
 
-    def train(self, *, only: Sequence[str] = (), progress: Progress | None = None) -> list[ModelVersion]:
-        """Train every model on the log, or `only` those named; each is measured, and serves only if it is better.
-
-        A model that got no version has an empty `version` and a note that says
-        why. Raises ShopBusy while another process trains this shop,
-        InvalidRequest for an unknown name, StorageError.
-        """
-        return train(self._parts, only=only, progress=progress)
-
     def compress(self, plan: Plan | None = None, *, progress: Progress | None = None) -> list[Lighter]:
         """Make the text encoder lighter in `SHOP/lighter/`, and measure what came of it; what serves is untouched.
 
@@ -375,6 +366,15 @@ class Shop:
         from aisle.lighter import Plan, compress_shop
 
         return compress_shop(self._parts, plan or Plan(), progress)
+
+    def train(self, *, only: Sequence[str] = (), progress: Progress | None = None) -> list[ModelVersion]:
+        """Train every model on the log, or `only` those named; each is measured, and serves only if it is better.
+
+        A model that got no version has an empty `version` and a note that says
+        why. Raises ShopBusy while another process trains this shop,
+        InvalidRequest for an unknown name, StorageError.
+        """
+        return train(self._parts, only=only, progress=progress)
 
     # ------------------------------------------------------------------ look
 

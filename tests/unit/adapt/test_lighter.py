@@ -181,7 +181,7 @@ def test_what_came_before_a_tuned_encoder_can_be_gone_back_to(made, tmp_path):
 
     from aisle.encoder_tuning import as_it_was
     from aisle.learn.bi_encoder import CARD_FILE
-    from aisle.wiring import _encoder
+    from aisle.wiring import _text_encoder
 
     for row in made[3:]:
         first = as_it_was(row.folder)
@@ -189,7 +189,7 @@ def test_what_came_before_a_tuned_encoder_can_be_gone_back_to(made, tmp_path):
         folder.mkdir()
         for name, file in first.files.items():
             shutil.copyfile(file, folder / name)
-        again = _encoder(folder, Settings(), CARD_FILE).encode(["red mug"])
+        again = _text_encoder(folder, Settings(), CARD_FILE).encode(["red mug"])
         np.testing.assert_allclose(again, opened(row).encode(["red mug"]), atol=1e-5)
 
 
@@ -206,7 +206,7 @@ def test_a_damaged_folder_is_refused(made, tmp_path):
 def test_serving_int8_and_a_table_needs_no_torch(made):
     code = (
         "import sys; from pathlib import Path; from aisle.settings import Settings; import aisle.wiring as w\n"
-        "for folder in sys.argv[1:]: w._encoder(Path(folder), Settings(), 'card.json').encode(['red hoodie'])\n"
+        "for folder in sys.argv[1:]: w._text_encoder(Path(folder), Settings(), 'card.json').encode(['red hoodie'])\n"
         "print({'torch', 'transformers', 'onnx', 'scipy'} & sys.modules.keys())"
     )
     folders = [str(made[3].folder), str(made[4].folder)]
