@@ -113,8 +113,8 @@ class TitleWords:
         return code
 
     def _count(self, o: int, change: int) -> None:
-        codes = np.unique(np.concatenate((self._title[o], self._names[o])))
-        self._frequency[codes[codes >= 0]] += change
+        codes = {*self._title[o].tolist(), *self._names[o].tolist()} - {NONE}
+        self._frequency[list(codes)] += change
 
     def _grow(self, size: int) -> None:
         have = len(self._title)
