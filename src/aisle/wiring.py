@@ -200,7 +200,7 @@ def _indexes(
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
 
     def open_tuned(place: Path) -> tuple[TextEncoder, DenseFollower]:
-        tuned = _encoder(place, settings, TUNED_CARD)
+        tuned = _text_encoder(place, settings, TUNED_CARD)
         return tuned, _open_dense(indexes, settings, stores, vectors, tuned)
 
     def keep_encoders(names: set[str]) -> None:
@@ -210,7 +210,7 @@ def _indexes(
 
     indexes.open_tuned = open_tuned if settings.encoder.tuned else None
     indexes.keep_encoders = keep_encoders
-    indexes.open_encoder = lambda place: _encoder(place, settings, CARD)
+    indexes.open_encoder = lambda place: _text_encoder(place, settings)
     return indexes
 
 
@@ -267,7 +267,7 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     if not settings.encoder.model:
         return None, ""
     try:
-        return _encoder(ensure_encoder(settings.encoder, path / "models", progress), settings, CARD), ""
+        return _text_encoder(ensure_encoder(settings.encoder, path / "models", progress), settings), ""
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
@@ -296,9 +296,7 @@ def open_language_model(settings: LanguageSettings) -> LanguageModel | None:
     return None
 
 
-def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:
-    if (place / STATIC_FILE).exists():
-        return StaticTextEncoder(place, languages=settings.encoder.languages, max_tokens=settings.encoder.max_tokens)
+def _encoder(place: Path, settings: Settings, card: str) -> OnnxTextEncoder:
     return OnnxTextEncoder(
         place,
         card=card,
@@ -307,6 +305,14 @@ def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:
         batch_tokens=settings.encoder.batch_tokens,
         threads=settings.encoder.threads,
     )
+
+
+def _text_encoder(place: Path, settings: Settings, card: str = CARD) -> TextEncoder:
+    """What lies in that folder: a network, or a table of tokens."""
+    if (place / STATIC_FILE).exists():
+        about = settings.encoder
+        return StaticTextEncoder(place, card=card, languages=about.languages, max_tokens=about.max_tokens)
+    return _encoder(place, settings, card)
 
 
 def _open_photos(

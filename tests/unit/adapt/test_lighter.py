@@ -176,6 +176,23 @@ def test_what_is_tuned_is_the_student_or_the_teacher(made, source):
         assert source_of(EncoderSettings(model=str(by_name[kind].folder))) == source
 
 
+def test_what_came_before_a_tuned_encoder_can_be_gone_back_to(made, tmp_path):
+    import shutil
+
+    from aisle.encoder_tuning import as_it_was
+    from aisle.learn.bi_encoder import CARD_FILE
+    from aisle.wiring import _text_encoder
+
+    for row in made[3:]:
+        first = as_it_was(row.folder)
+        folder = tmp_path / row.name
+        folder.mkdir()
+        for name, file in first.files.items():
+            shutil.copyfile(file, folder / name)
+        again = _text_encoder(folder, Settings(), CARD_FILE).encode(["red mug"])
+        np.testing.assert_allclose(again, opened(row).encode(["red mug"]), atol=1e-5)
+
+
 def test_a_damaged_folder_is_refused(made, tmp_path):
     import shutil
 
@@ -189,7 +206,7 @@ def test_a_damaged_folder_is_refused(made, tmp_path):
 def test_serving_int8_and_a_table_needs_no_torch(made):
     code = (
         "import sys; from pathlib import Path; from aisle.settings import Settings; import aisle.wiring as w\n"
-        "for folder in sys.argv[1:]: w._encoder(Path(folder), Settings(), 'card.json').encode(['red hoodie'])\n"
+        "for folder in sys.argv[1:]: w._text_encoder(Path(folder), Settings(), 'card.json').encode(['red hoodie'])\n"
         "print({'torch', 'transformers', 'onnx', 'scipy'} & sys.modules.keys())"
     )
     folders = [str(made[3].folder), str(made[4].folder)]

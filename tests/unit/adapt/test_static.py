@@ -64,6 +64,17 @@ def test_tuning_brings_it_nearer_also_on_texts_it_never_saw(fitted, folder, vect
     assert unseen > fitted.begun
 
 
+def test_a_token_begins_with_what_the_teacher_says_of_it_alone(source):
+    from tokenizers import Tokenizer
+
+    from aisle.learn.adapt.static import _alone
+
+    vocabulary = Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab()
+    words = ["mug", "red", "soft"]
+    found = _alone(source, np.array([vocabulary[word] for word in words]), 1, lambda _done: None)
+    assert (found * vectors_of(source, words)).sum(1).min() > 0.999
+
+
 def test_the_table_is_small(fitted):
     assert fitted.arrays["codes"].dtype == np.int8
     assert fitted.arrays["codes"].shape[1] == 24

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from aisle.errors import ModelDamaged
-from aisle.represent.card import STATIC_FILE, TOKENIZER_FILE, StaticCard
+from aisle.represent.card import CARD, STATIC_FILE, TOKENIZER_FILE, StaticCard
 from aisle.types import Vectors
 
 _CHARS_A_TOKEN = 32
@@ -21,11 +21,15 @@ _ARRAYS = ("codes", "scales", "basis", "bias")
 class StaticTextEncoder:
     """Texts to unit vectors with a table that `learn.adapt.static` fitted, in the space of its teacher.
 
-    Safe to share between threads. Raises ModelDamaged when a file is missing, truncated or altered.
+    `card` names the card's file in the folder. Safe to share between threads.
+
+    Raises ModelDamaged when a file is missing, truncated or altered.
     """
 
-    def __init__(self, folder: Path, *, languages: Sequence[str] = ("en",), max_tokens: int = 128) -> None:
-        about = StaticCard.verify(folder)
+    def __init__(
+        self, folder: Path, *, card: str = CARD, languages: Sequence[str] = ("en",), max_tokens: int = 128
+    ) -> None:
+        about = StaticCard.verify(folder, card)
         self._languages = frozenset(languages)
         self._max_tokens = min(max_tokens, about.max_tokens)
         self._max_chars = self._max_tokens * _CHARS_A_TOKEN

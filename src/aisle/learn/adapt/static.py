@@ -130,7 +130,9 @@ def _alone(source: Path, tokens: NDArray[np.intp], threads: int, tell: Callable[
     from aisle.models.text import SentenceNetwork, fast_arithmetic, read_transformer
 
     torch.set_num_threads(threads)
-    around = [int(one) for one in Tokenizer.from_file(str(source / "tokenizer.json")).encode("").ids]
+    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    tokenizer.no_padding()  # as saved it may pad every text to 128 tokens
+    around = [int(one) for one in tokenizer.encode("").ids]
     first, last = around[: (len(around) + 1) // 2], around[(len(around) + 1) // 2 :]
     network = SentenceNetwork(read_transformer(source), pooling_of(source)[0], additive_mask=False).eval()
     ids = [np.array([*first, token, *last], np.int64) for token in tokens.tolist()]
