@@ -175,10 +175,22 @@ def files(tmp_path):
     return ["--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv"]
 
 
-@pytest.mark.parametrize("method", ["frozen", "frozen_named", "nearest_name", "names", "self_training"])
+@pytest.mark.parametrize("method", ["frozen", "frozen_named", "setfit", "nearest_name", "names", "self_training"])
 def test_the_benchmark_writes_a_prediction_for_each_test_text_in_order(method, source, files, benchmark_says, tmp_path):
     figures = benchmark_says(
-        *files, "--encoder", source, "--shots", 5, "--draws", 2, "--method", method, "--out", tmp_path / "out.csv"
+        *files,
+        "--encoder",
+        source,
+        "--shots",
+        5,
+        "--draws",
+        2,
+        "--method",
+        method,
+        "--out",
+        tmp_path / "out.csv",
+        "--recipe",
+        '{"epochs": 1, "batch": 8}',
     )
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
     assert [row["text"] for row in rows] == list(texts_of(30, 1).texts)
