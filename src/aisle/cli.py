@@ -10,9 +10,11 @@ import typer
 
 from aisle import __version__
 from aisle.errors import AisleError
+from aisle.labels_command import add_labels
 from aisle.lighter_command import compress
 from aisle.terminal import Bars as _Bars
 from aisle.terminal import console as _console
+from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
     from aisle.shop import Shop
@@ -248,6 +250,9 @@ def suggest(folder: Folder, prefix: str, top_k: TopK = 8, as_json: Json = False)
         _console().print(f"{s.kind:<9} {_escape(s.text)}", highlight=False)
 
 
+add_labels(app, _open, _print_json)
+
+
 @app.command()
 def status(folder: Folder, as_json: Json = False) -> None:
     """What the shop holds, how far its indexes are, which models serve."""
@@ -327,6 +332,8 @@ def demo(
     ready.serve(port=port, traffic=traffic, for_s=seconds)
 
 
+add_tune(app, _open, _Bars, _print_json)
+
 # ---------------------------------------------------------------------- keys
 
 
@@ -376,32 +383,14 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _print_slate(slate: Slate, language: str, as_json: bool) -> None:
-    from aisle.explain.reasons import sentence
-
     if as_json:
         from aisle.web.serialise import slate_json
 
         _print_json(slate_json(slate, language))
         return
-    from rich.table import Table
+    from aisle.slate_table import print_slate
 
-    table = Table("", "item", "title", "price", "score", "why")
-    for hit in slate.hits:
-        price = str(hit.sale_price or hit.price or "")
-        why = "; ".join(sentence(r, language) for r in hit.reasons)
-        table.add_row(
-            str(hit.position + 1), _escape(hit.item_id), _escape(hit.title), price, f"{hit.score:.3f}", _escape(why)
-        )
-    out = _console()
-    if slate.query is not None:
-        if slate.query.corrected:
-            out.print(f"showing results for: {_escape(slate.query.corrected)}", highlight=False)
-        for u in slate.query.understood:
-            how = "" if u.hard else " (a wish, not a condition)"
-            out.print(f"understood {u.kind}: {_escape(u.text)}{how}", highlight=False)
-    out.print(table if slate.hits else "Nothing was found.")
-    of = f"{slate.n_hits:,} in all, " if slate.query is not None else ""
-    out.print(f"{of}{slate.took_ms:.1f} ms", highlight=False)
+    print_slate(_console(), slate, language)
 
 
 if __name__ == "__main__":

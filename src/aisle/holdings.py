@@ -16,6 +16,8 @@ from aisle.ports import (
     ContentStore,
     DenseIndex,
     EventLog,
+    LabelStore,
+    LanguageModel,
     LexicalIndex,
     ModelStore,
     Ranker,
@@ -42,6 +44,7 @@ class Stores:
     events: EventLog
     slates: SlateLog
     content: ContentStore
+    labels: LabelStore
     state: StateStore
     models: ModelStore
     overview: Overview
@@ -66,6 +69,7 @@ class Indexes:
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
     `keep_encoders` drops what encoders tuned before those of these names made;
     `open_encoder` opens an exported encoder's folder as the settings say.
+    `language` is asked by prompts, where the settings name one.
     """
 
     folder: IndexFolder
@@ -83,3 +87,4 @@ class Indexes:
     open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None
     keep_encoders: Callable[[set[str]], None] = lambda names: None
     open_encoder: Callable[[Path], TextEncoder] | None = None
+    language: LanguageModel | None = None

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aisle import desk
+from aisle import desk, labelling
 from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.keystrokes import Keystrokes
-from aisle.ports import Changes
+from aisle.ports import Changes, TextClassifier
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
@@ -27,6 +27,8 @@ from aisle.searching import Searching
 from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
+from aisle.trainings import Training, trainings
+from aisle.tuning_shop import Classifiers, Wanted, tune_shop
 from aisle.types import (
     Ack,
     Context,
@@ -34,6 +36,7 @@ from aisle.types import (
     Filters,
     ImportSummary,
     ItemPage,
+    Label,
     LoggedEvent,
     ModelVersion,
     Page,
@@ -74,6 +77,7 @@ class Shop:
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
         self._answering = Answering(parts, self._surfaces.library)
+        self._classifiers = Classifiers(parts.stores.models, _open_classifier)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -376,6 +380,17 @@ class Shop:
 
         return compress_shop(self._parts, plan or Plan(), progress)
 
+    def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
+        """Adapt the encoder to labelled texts, as `wanted` says; errors are those of `tuning_shop.tune_shop`."""
+        models = self._parts.stores.models
+        return tune_shop(self.path / "models", models, self.settings, wanted, _open_classifier, progress)
+
+    def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
+        """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""
+        classifier = self._classifiers.of(task)
+        chances = classifier.classify(texts)
+        return [dict(zip(classifier.names, row, strict=True)) for row in chances.tolist()]
+
     # ------------------------------------------------------------------ look
 
     def promotions(self) -> list[Promotion]:
@@ -387,6 +402,22 @@ class Shop:
 
     def models(self) -> list[ModelVersion]:
         return self._parts.stores.models.versions()
+
+    def trainings(self) -> list[Training]:
+        """Trainings that run now and past ones, with their curves."""
+        return trainings(self.path / "models")
+
+    def labels(self, task: str) -> list[Label]:
+        """What people said texts are, for a task such as `intent`, oldest first."""
+        return labelling.labels(self._parts, task)
+
+    def label(self, task: str, text: str, label: str | None, *, by: str = "") -> None:
+        """Say what a text is; None takes that back (NotFound if nothing was said). Raises InvalidRequest."""
+        labelling.label(self._parts, task, text, label, by)
+
+    def label_desk(self, task: str, *, top_k: int = 20) -> labelling.LabelDesk:
+        """The label names known for a task, and the texts most worth a label."""
+        return labelling.label_desk(self._parts, task, top_k)
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are behind, and which parts cannot help now."""
@@ -423,3 +454,9 @@ class Shop:
     def export(self, visitor_id: str) -> dict[str, Any]:
         """All that is stored about a shopper."""
         return desk.export(self._parts, visitor_id)
+
+
+def _open_classifier(folder: Path) -> TextClassifier:
+    from aisle.wiring import open_classifier
+
+    return open_classifier(folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from aisle.ports import CatalogueFacts, LexicalIndex
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
 from aisle.slate import group_title
@@ -41,6 +43,12 @@ class Suggestions:
         """Every product's title with its category."""
         category, names = facts.category, facts.categories
         return [(e.text, names[c] if (c := int(category[o])) >= 0 else "") for o, e in list(self._entries.items())]
+
+    def uncategorised(self, facts: CatalogueFacts) -> list[tuple[int, str]]:
+        """The ord and title of every product without a category, in the order they came."""
+        rows = np.flatnonzero(facts.alive & (facts.category < 0)).tolist()
+        found = ((row, self._entries.get(row)) for row in rows)
+        return [(row, entry.text) for row, entry in found if entry is not None]
 
     def is_due(self, seq: int, *, words_changed: bool, busy: bool = False) -> bool:
         """Whether to gather anew; `seq` is the newest event, `busy` while an import goes on."""

@@ -17,12 +17,14 @@ from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.ranker import OnnxRanker
+from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.content import SqliteContentStore
 from aisle.adapters.sqlite.database import Database
 from aisle.adapters.sqlite.events import SqliteEventLog
 from aisle.adapters.sqlite.keys import SqliteKeyStore
+from aisle.adapters.sqlite.labels import SqliteLabelStore
 from aisle.adapters.sqlite.overview import SqliteOverview
 from aisle.adapters.sqlite.slates import SqliteSlateLog
 from aisle.adapters.sqlite.state import SqliteStateStore
@@ -39,14 +41,14 @@ from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
-from aisle.ports import LexicalIndex, TextEncoder, VectorStore
+from aisle.ports import LanguageModel, LexicalIndex, TextClassifier, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.card import CARD, STATIC_FILE
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
-from aisle.settings import Settings
+from aisle.settings import LanguageSettings, Settings
 from aisle.types import Group, Vectors
 
 log = logging.getLogger("aisle")
@@ -119,6 +121,7 @@ def open_parts(
             events=SqliteEventLog(database),
             slates=SqliteSlateLog(database),
             content=SqliteContentStore(database),
+            labels=SqliteLabelStore(database),
             state=SqliteStateStore(database),
             models=FilesModelStore(path / "models"),
             overview=SqliteOverview(database),
@@ -136,6 +139,11 @@ def open_parts(
         parts.close()
         raise
     return parts
+
+
+def open_classifier(folder: Path) -> TextClassifier:
+    """What `aisle tune` made. Raises ModelDamaged."""
+    return OnnxTextClassifier(folder)
 
 
 def _make_folder(path: Path) -> None:
@@ -186,6 +194,7 @@ def _indexes(
         folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
         new_dense=FaissDenseIndex,
     )  # fmt: skip
+    indexes.language = open_language_model(settings.language)
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
@@ -262,6 +271,29 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
+
+
+def open_language_model(settings: LanguageSettings) -> LanguageModel | None:
+    """The language model that the settings name; None where they name none. Raises SettingsError.
+
+    Nothing is read or connected to before it is first asked.
+    """
+    if settings.endpoint:
+        from aisle.adapters.openai.language_model import OpenAiLanguageModel
+
+        return OpenAiLanguageModel(
+            settings.endpoint,
+            settings.model,
+            api_key=os.environ.get(settings.key_variable, ""),
+            timeout_s=settings.timeout_s,
+            max_tokens=settings.max_tokens,
+            retries=settings.retries,
+        )
+    if settings.model:
+        from aisle.adapters.huggingface.language_model import HuggingFaceLanguageModel
+
+        return HuggingFaceLanguageModel(settings.model, timeout_s=settings.timeout_s, max_tokens=settings.max_tokens)
+    return None
 
 
 def _encoder(place: Path, settings: Settings, card: str) -> TextEncoder:

@@ -13,6 +13,7 @@ from aisle.adapters.sqlite.content import SqliteContentStore
 from aisle.adapters.sqlite.database import Database
 from aisle.adapters.sqlite.events import SqliteEventLog
 from aisle.adapters.sqlite.keys import SqliteKeyStore
+from aisle.adapters.sqlite.labels import SqliteLabelStore
 from aisle.adapters.sqlite.slates import SqliteSlateLog
 from aisle.adapters.sqlite.state import SqliteStateStore
 from aisle.adapters.sqlite.vectors import SqliteVectorStore
@@ -47,6 +48,12 @@ class TestContent(stores.ContentStoreContract):
     @pytest.fixture
     def store(self, database: Database) -> SqliteContentStore:
         return SqliteContentStore(database)
+
+
+class TestLabels(stores.LabelStoreContract):
+    @pytest.fixture
+    def store(self, database: Database) -> SqliteLabelStore:
+        return SqliteLabelStore(database)
 
 
 class TestVectors(stores.VectorStoreContract):

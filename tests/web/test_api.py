@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from small_shop import Api
 
 from aisle.web import frame_models, models
+from aisle.web.learning_models import LabelledAnswer, LabelsAnswer, TrainingsAnswer
 
 
 def good(response: Any, model: type[BaseModel], status: int = 200) -> Any:
@@ -409,6 +410,60 @@ def test_what_the_shopkeeper_sees(api: Api) -> None:
     assert later == {"events": [], "last_seq": body["last_seq"]}
     good(api.client.get("/v1/admin/overview?days=7", headers=api.admin), models.OverviewAnswer)
     good(api.client.get("/v1/admin/models", headers=api.admin), models.ModelsAnswer)
+
+
+def test_trainings_are_told_with_their_curves(make_api: Any) -> None:
+    own = make_api()
+    assert good(own.client.get("/v1/admin/trainings", headers=own.admin), TrainingsAnswer) == {"trainings": []}
+    run = own.shop.path / "models" / ".runs" / "intent-lora"
+    run.mkdir(parents=True)
+    lines = [f'{{"step": {step}, "name": "train/loss", "value": {9 - step}}}\n' for step in (1, 2)]
+    (run / "curves.jsonl").write_text("".join(lines) + '{"step')
+    (found,) = good(own.client.get("/v1/admin/trainings", headers=own.admin), TrainingsAnswer)["trainings"]
+    assert (found["name"], found["method"], found["running"], found["n_steps"]) == ("intent", "lora", True, 2)
+    assert found["curves"] == [{"name": "train/loss", "steps": [1, 2], "values": [8.0, 7.0]}]
+
+
+def test_labels_are_given_and_taken_back(make_api: Any) -> None:
+    own = make_api()
+    rows = [event(name="search", query="Where is  my order", visitor_id=f"v{n}", event_id=f"ask-{n}") for n in range(3)]
+    own.client.post("/v1/events", json=rows, headers=own.events)
+    path = "/v1/admin/labels/intent"
+    body = good(own.client.get(path, headers=own.admin), LabelsAnswer)
+    assert body["queue"] == [{"text": "where is my order", "reasons": [{"kind": "asked", "value": 3}]}]
+    assert {"name": "order", "count": 0} in body["names"]
+    said = own.client.post(path, json={"text": "where is my order", "label": "order"}, headers=own.admin)
+    assert good(said, LabelledAnswer) == {"task": "intent", "n_labels": 1}
+    assert own.shop.labels("intent")[0].by == "admin"  # the key's name
+    body = good(own.client.get(path, headers=own.admin), LabelsAnswer)
+    assert (body["queue"], body["n_waiting"], body["names"][0]) == ([], 0, {"name": "order", "count": 1})
+    back = {"text": "where is my order", "label": None}
+    good(own.client.post(path, json=back, headers=own.admin), LabelledAnswer)
+    problem(own.client.post(path, json=back, headers=own.admin), 404)
+    assert good(own.client.get(path, headers=own.admin), LabelsAnswer)["n_waiting"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"text": "x"}, 422, "label"),
+        ({"text": 7, "label": "y"}, 422, "text"),
+        ({"text": "x", "label": "y", "visitor_id": "v"}, 422, "visitor_id"),
+        ({"text": " ", "label": "y"}, 400, "text"),
+        ({"text": "x" * 1001, "label": "y"}, 400, "text"),
+        ({"text": "x", "label": "y" * 101}, 400, "label"),
+        ([], 422, None),
+    ],
+)
+def test_what_is_no_label_is_refused(api: Api, body: Any, status: int, field: str | None) -> None:
+    problem(api.client.post("/v1/admin/labels/intent", json=body, headers=api.admin), status, field)
+    assert api.shop.labels("intent") == []
+
+
+def test_a_task_has_a_plain_name(api: Api) -> None:
+    for path in ("/v1/admin/labels/In%20tent", "/v1/admin/labels/" + "a" * 41):
+        problem(api.client.get(path, headers=api.admin), 422, "task")
+        problem(api.client.post(path, json={"text": "x", "label": "y"}, headers=api.admin), 422, "task")
 
 
 def test_a_shopper_is_shown_and_forgotten(api: Api) -> None:

@@ -32,6 +32,9 @@ ADMINS = [
     ("GET", "/v1/admin/overview"),
     ("GET", "/v1/admin/events"),
     ("GET", "/v1/admin/models"),
+    ("GET", "/v1/admin/trainings"),
+    ("GET", "/v1/admin/labels/intent"),
+    ("POST", "/v1/admin/labels/intent"),
 ]
 MATRIX = [(*r, "search") for r in SEARCHES] + [("POST", "/v1/events", "events")] + [(*r, "admin") for r in ADMINS]
 

@@ -159,3 +159,26 @@ class Workbench:
             making.replace(self._root / name)
         except OSError as error:
             raise StorageError(f"{self._root} cannot be written: {error.strerror}") from error
+
+
+def at_work(models: Path) -> bool:
+    """Whether a process trains there now.
+
+    The lock is tried only where somebody's number stands in it: one who trains
+    wrote it and one who ended took it away, so that looking never stands in the
+    way of a training that begins.
+    """
+    try:
+        lock = os.open(models / ".work" / "lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        if not os.pread(lock, 1, 0):
+            return False
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False  # it was killed
+    finally:
+        os.close(lock)

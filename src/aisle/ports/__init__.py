@@ -6,8 +6,18 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
+from aisle.ports.encoders import (
+    AudioEncoder,
+    ClassifierCard,
+    Encoder,
+    ImageEncoder,
+    Reading,
+    Reranker,
+    TextClassifier,
+    TextEncoder,
+)
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
+from aisle.ports.language import Chosen, LanguageModel, Message
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
     ApiKey,
@@ -16,6 +26,7 @@ from aisle.ports.stores import (
     ContentStore,
     EventLog,
     KeyStore,
+    LabelStore,
     ModelStore,
     SlateLog,
     StateStore,
@@ -28,14 +39,19 @@ __all__ = [
     "CatalogStore",
     "CatalogueFacts",
     "Changes",
+    "Chosen",
+    "ClassifierCard",
     "ContentStore",
     "DenseIndex",
     "Encoder",
     "EventLog",
     "ImageEncoder",
     "KeyStore",
+    "LabelStore",
+    "LanguageModel",
     "LexicalIndex",
     "LexicalResult",
+    "Message",
     "ModelStore",
     "Ranker",
     "Reading",
@@ -44,6 +60,7 @@ __all__ = [
     "Shopper",
     "SlateLog",
     "StateStore",
+    "TextClassifier",
     "TextEncoder",
     "VectorStore",
 ]

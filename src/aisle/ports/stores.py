@@ -16,6 +16,7 @@ from aisle.types import (
     Event,
     Group,
     Judgement,
+    Label,
     LoggedEvent,
     ModelVersion,
     Page,
@@ -136,6 +137,20 @@ class ContentStore(Protocol):
     def promotions(self, at_ms: int) -> list[Promotion]: ...
 
     def pages(self) -> list[Page]: ...
+
+
+@runtime_checkable
+class LabelStore(Protocol):
+    """What people say texts are. A text has one label for a task, whatever its case; no shopper is named."""
+
+    def put(self, label: Label) -> None:
+        """Durable on return; it takes the place of what was said before."""
+
+    def remove(self, task: str, text: str) -> bool:
+        """Take a label back; False when there is none."""
+
+    def labels(self, task: str) -> list[Label]:
+        """Oldest first."""
 
 
 @runtime_checkable

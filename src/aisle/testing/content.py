@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from aisle.errors import AisleError, InvalidRequest
-from aisle.ports import ApiKey, ContentStore, KeyStore, StateStore, VectorStore
+from aisle.ports import ApiKey, ContentStore, KeyStore, LabelStore, StateStore, VectorStore
 from aisle.testing.samples import ODD_TEXT
-from aisle.types import Judgement, Page, Promotion, Review
+from aisle.types import Judgement, Label, Page, Promotion, Review
 
 
 class ContentStoreContract:
@@ -69,6 +69,34 @@ class ContentStoreContract:
         with pytest.raises(InvalidRequest):
             store.upsert_pages([Page("a", "fine", "half a pair \ud800")])
         assert store.pages() == []
+
+
+class LabelStoreContract:
+    """What every LabelStore does."""
+
+    @pytest.fixture
+    def store(self) -> LabelStore:
+        raise NotImplementedError("give an empty LabelStore")
+
+    def test_a_text_has_one_label_for_a_task(self, store: LabelStore) -> None:
+        assert isinstance(store, LabelStore)
+        assert store.labels("intent") == []
+        first = Label("intent", "Where is my order", "order", "Ann", 10)
+        store.put(first)
+        store.put(Label("intent", ODD_TEXT, ODD_TEXT, "", 20))
+        store.put(Label("sentiment", "Where is my order", "neutral", "Ann", 5))
+        assert store.labels("intent") == [first, Label("intent", ODD_TEXT, ODD_TEXT, "", 20)]
+        again = Label("intent", "where is my ORDER", "help", "Bob", 30)
+        store.put(again)
+        assert store.labels("intent") == [Label("intent", ODD_TEXT, ODD_TEXT, "", 20), again]
+        assert [one.label for one in store.labels("sentiment")] == ["neutral"]
+
+    def test_a_label_is_taken_back(self, store: LabelStore) -> None:
+        store.put(Label("intent", "Straße", "product", "", 1))
+        assert not store.remove("category", "Straße")
+        assert store.remove("intent", "STRASSE")
+        assert not store.remove("intent", "Straße")
+        assert store.labels("intent") == []
 
 
 class VectorStoreContract:

@@ -15,7 +15,13 @@ import pytest
 
 from aisle.errors import InvalidEvent, InvalidProduct
 from aisle.ports import CatalogStore, EventLog, SlateLog
-from aisle.testing.content import ContentStoreContract, KeyStoreContract, StateStoreContract, VectorStoreContract
+from aisle.testing.content import (
+    ContentStoreContract,
+    KeyStoreContract,
+    LabelStoreContract,
+    StateStoreContract,
+    VectorStoreContract,
+)
 from aisle.testing.models import ModelStoreContract
 from aisle.testing.samples import FULL_EVENT, FULL_PRODUCT, event, product, slate
 from aisle.types import Event, Group, Product, Slate
@@ -25,6 +31,7 @@ __all__ = [
     "ContentStoreContract",
     "EventLogContract",
     "KeyStoreContract",
+    "LabelStoreContract",
     "ModelStoreContract",
     "SlateLogContract",
     "StateStoreContract",

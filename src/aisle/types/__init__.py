@@ -11,7 +11,7 @@ from __future__ import annotations
 from aisle.types.arrays import NOTHING, Ords, Scores, Vectors
 from aisle.types.catalogue import Availability, Group, ItemPage, Money, Page, Product, Promotion, Review
 from aisle.types.events import EVENT_NAMES, Ack, Event, EventItem, LoggedEvent
-from aisle.types.query import Clause, Filters, Intent, Judgement, Query, Term, Understood
+from aisle.types.query import Clause, Filters, Intent, Judgement, Label, Query, Term, Understood
 from aisle.types.records import ImportSummary, ModelVersion, Reject, now_ms
 from aisle.types.slate import Answer, Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
 
@@ -34,6 +34,7 @@ __all__ = [
     "Intent",
     "ItemPage",
     "Judgement",
+    "Label",
     "LoggedEvent",
     "ModelVersion",
     "Money",

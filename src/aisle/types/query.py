@@ -116,6 +116,17 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What somebody says a text is, for a task such as `intent`; `by` names who of the shop's people said so."""
+
+    task: str
+    text: str
+    label: str
+    by: str = ""
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What somebody says of a product for a query: `grade` 0 is irrelevant, more is better."""
 

@@ -19,7 +19,7 @@ from starlette.responses import FileResponse, Response
 from aisle.errors import NotFound
 from aisle.protect.keys import Keyring
 from aisle.protect.passwords import AdminPassword
-from aisle.web import models, problems
+from aisle.web import learning_models, models, problems
 from aisle.web.edge import Edge
 from aisle.web.limits import BodyLimit, RateLimit, Workers
 from aisle.web.metrics import Measure, Metrics
@@ -28,6 +28,7 @@ from aisle.web.routes.admin import admin_router
 from aisle.web.routes.events import EventLane, events_router
 from aisle.web.routes.health import health_router
 from aisle.web.routes.items import items_router
+from aisle.web.routes.labels import labels_router
 from aisle.web.routes.login import login_router
 from aisle.web.routes.search import search_router
 from aisle.web.routes.shop import shop_router
@@ -80,6 +81,7 @@ def create_app(shop: Shop, *, keys: Keyring, password: AdminPassword, secret: by
         items_router(edge),
         shop_router(edge),
         admin_router(edge),
+        labels_router(edge),
         health_router(edge),
         login_router(edge, session, password),
         pages_router(
@@ -152,6 +154,7 @@ def _describe(app: FastAPI) -> None:
             schemas = parts.setdefault("schemas", {})
             for model in (
                 models.SearchBody, models.EventBody, models.EventBatch, models.ProductBody, models.ProductBatch,
+                learning_models.LabelBody,
             ):  # fmt: skip
                 own = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas.update(own.pop("$defs", {}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest migration. Raise it with every file added to `migrations/versions`."""
 
 metadata = MetaData(
@@ -132,6 +132,19 @@ judgements = Table(
     Column("query", Text, nullable=False),
     Column("item_id", Text, nullable=False),
     Column("grade", Float, nullable=False),
+)
+
+# The key is the task and the text whatever its case, hashed; whose text it was is not kept.
+labels = Table(
+    "labels",
+    metadata,
+    Column("label_id", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("said_by", Text, nullable=False),
+    Column("at_ms", Integer, nullable=False),
+    Index(None, "task"),
 )
 
 encoders = Table(

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
+from aisle.plain import plain
 from aisle.web.edge import Edge, described, keyed
+from aisle.web.learning_models import TrainingsAnswer
 from aisle.web.models import ErasedAnswer, EventsAnswer, ModelsAnswer, OverviewAnswer, VisitorAnswer
 from aisle.web.serialise import answer, logged_answer
 
@@ -56,6 +58,13 @@ def admin_router(edge: Edge) -> APIRouter:
                 ]
             }
         )
+
+    @router.get(
+        "/v1/admin/trainings", responses=described(TrainingsAnswer, problems=_PROBLEMS), openapi_extra=keyed("admin")
+    )
+    async def trainings() -> Response:
+        """Trainings that run now and past ones, with what they measured step by step."""
+        return answer({"trainings": [plain(one) for one in await edge.workers.run(shop.trainings)]})
 
     @router.get(
         "/v1/visitors/{visitor_id:path}",

@@ -118,3 +118,38 @@ export function bars(id, found, axis) {
     { hovermode: "closest", margin: { l: 8, r: 24, t: 4, b: 44 }, bargap: 0.45, xaxis: { type: "linear", tickformat: "", hoverformat: "", showgrid: true, zeroline: true, zerolinecolor: css("--line-strong"), title: { text: axis, font: { size: 11 } } }, yaxis: { showgrid: false, type: "category", rangemode: "normal", nticks: rows.length } },
   );
 }
+
+export const DASHES = ["solid", "dot", "dash", "longdash"];
+
+/** Curves of one training over its steps: what was measured above, losses below, on one axis of steps. */
+export function curves(target, { measures, losses, whole }) {
+  if (!globalThis.Plotly) return;
+  const trace = (axis, format) => (one) => ({
+    type: "scatter",
+    mode: one.steps.length < 12 ? "lines+markers" : "lines",
+    marker: { size: 5 },
+    name: one.label,
+    x: one.steps,
+    y: one.values,
+    yaxis: axis,
+    line: { color: css(one.held ? "--accent" : "--second"), width: one.held ? 2 : 1.25, dash: one.dash },
+    hovertemplate: `%{y:${format}}`,
+  });
+  const both = measures.length > 0 && losses.length > 0;
+  const shares = measures.length > 0 && whole;
+  const titled = (text) => ({ text, font: { size: 11 }, standoff: 6 });
+  const lower = { gridcolor: css("--line"), linecolor: css("--line"), zeroline: false, tickfont: { size: 11 }, fixedrange: true, automargin: true, nticks: 4, rangemode: "tozero", tickformat: "~g", title: titled(t("admin.m_loss")) };
+  const upper = shares
+    ? { range: [0, 1.03], tickvals: [0, 0.5, 1], tickformat: ".0%", title: titled(t("admin.held_out")) }
+    : { rangemode: measures.length ? "normal" : "tozero", nticks: 4, tickformat: "~g", title: titled(t(measures.length ? "admin.held_out" : "admin.m_loss")) };
+  plot(target, [...measures.map(trace("y", shares ? ".1%" : ".4~g")), ...losses.map(trace(both ? "y2" : "y", ".4~g"))], {
+    showlegend: false, // the list below the chart names each line, beside what it came to
+    margin: { l: 48, r: 8, t: 8, b: 36 },
+    xaxis: { type: "linear", tickformat: "~s", hoverformat: ",d", nticks: 6, rangemode: "tozero", anchor: both ? "y2" : "y", title: { text: t("admin.step"), font: { size: 11 } } },
+    yaxis: { ...upper, domain: both ? [0.55, 1] : [0, 1] },
+    ...(both ? { yaxis2: { ...lower, domain: [0, 0.45] } } : {}),
+  });
+}
+
+/** Take a chart away that is not shown any more. */
+export const unplot = (target) => globalThis.Plotly?.purge(target);

@@ -4,6 +4,8 @@ import { latency, drawCharts } from "./admin-charts.js";
 import { itemOf, startFeed } from "./admin-feed.js";
 import { chosen, drawSources, metricsOf } from "./admin-models.js";
 import { advise, changes } from "./admin-advice.js";
+import { startLabelling } from "./admin-labels.js";
+import { refreshTrainings } from "./admin-trainings.js";
 import { $, fill, h, icon, photo } from "./dom.js";
 import { dateText, language, money, number, t } from "./i18n.js";
 
@@ -15,15 +17,17 @@ const TOP_ITEMS = 10;
 const locale = language === "zh" ? "zh-CN" : "en-US";
 const percent = (share, digits = 1) => new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(share);
 
-export async function ask(path) {
-  const response = await fetch(path, { credentials: "same-origin", headers: { Accept: "application/json" } });
+/** GET a path of the admin's API or, with a body, POST it. */
+export async function ask(path, body = undefined) {
+  const headers = { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+  const response = await fetch(path, { method: body === undefined ? "GET" : "POST", body: body && JSON.stringify(body), credentials: "same-origin", headers });
   if (response.status === 401 || response.status === 403) {
     location.assign("/admin/login");
     throw new Error(t("admin.expired"));
   }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.detail || `HTTP ${response.status}`);
-  return body;
+  const found = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(found.detail || `HTTP ${response.status}`);
+  return found;
 }
 
 // ----------------------------------------------------------------- tiles
@@ -148,6 +152,7 @@ let asked = 0;
 async function refresh() {
   const mine = ++asked;
   const n = Number($("days").value);
+  refreshTrainings(ask);
   try {
     const view = await ask(`/v1/admin/overview?days=${n}`);
     if (mine !== asked) return;
@@ -178,3 +183,4 @@ $("days").addEventListener("change", refresh);
 setInterval(() => document.visibilityState === "visible" && refresh(), REFRESH_MS);
 refresh();
 startFeed(ask);
+startLabelling(ask);
