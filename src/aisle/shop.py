@@ -370,7 +370,7 @@ class Shop:
         """Make the text encoder lighter in `SHOP/lighter/`, and measure what came of it; what serves is untouched.
 
         The first row is the encoder as it is; another serves once its `folder` is named as `encoder.model`. Raises
-        ShopBusy while another process trains, InvalidRequest for too few texts, EncoderMissing, ModelError, StorageError.
+        ShopBusy while another trains, InvalidRequest for too few texts, EncoderMissing, ModelError, StorageError.
         """
         from aisle.lighter import Plan, compress_shop
 
