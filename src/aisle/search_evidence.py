@@ -96,7 +96,7 @@ class Gathered:
     products its rows are, `looked` float32[n] how likely a product was looked at
     where it stood when it was taken or not (1: somebody judged it); `ideal`
     float64[q] is the best discounted sum of `true_gain` it could have, also with
-    what was not found.
+    what was not found (of answers that were shown, the mean of theirs).
     """
 
     lists: Lists
@@ -211,7 +211,9 @@ def shown(parts: Parts, known: Known, events: Events) -> Gathered:
         fold = int(fold_of(slate["query"], FOLDS))
         best = ndcg_of(np.sort(_true(gain, looked[places]))[::-1])
         rows.add(matrix, gain, weight, ords, looked[places], -1 - number, fold, best)
-    return rows.gathered()
+    found = rows.gathered()
+    # One for all: a sum of its own for each list would take back what looking less often is made up for by.
+    return replace(found, ideal=np.full(len(found.ideal), found.ideal.mean() if len(found.ideal) else 0.0))
 
 
 def _searches(parts: Parts, wanted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
