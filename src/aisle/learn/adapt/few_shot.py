@@ -1,0 +1,250 @@
+"""A handful of examples of each label tune the encoder, and logistic regression reads its vectors.
+
+After SetFit (Tunstall et al. 2022), with a departure that suits many labels
+with few examples each. SetFit shows pairs, alike or not; here each example is
+told apart from all labels at once: a label stands at a place of its own, which
+begins at the mean of its examples and its name and is learned too, and the
+cosines with all places share a softmax (a proxy loss, Movshovitz-Attias et al.
+2017). Beside it the examples of a batch pull their like closer than the others
+(supervised contrastive, Khosla et al. 2020).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
+from aisle.learn.adapt.label_names import places
+from aisle.learn.adapt.labelled import Labelled
+from aisle.learn.adapt.linear import Floats, Linear, fit_linear
+from aisle.learn.adapt.sentences import Sentences
+from aisle.learn.checkpoints import Checkpoints
+from aisle.learn.fitted import Progress
+from aisle.learn.tuning import SAVE_EVERY_S, rows_of
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("aisle.learn")
+
+_CARD: Final = "few_shot.json"
+_HEAD: Final = "head.safetensors"
+_ENCODER: Final = "encoder"
+_WARM: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the encoder is tuned; `benchmarks/few_shot.py --dev` measures one on a part of the training file.
+
+    Each example is seen `epochs` times, or less often where that would be more than `steps` steps of `batch`.
+    `contrast` is how much telling examples apart counts beside telling labels apart; `dropped` the share of an
+    example's tokens that are left out. `names`: the label's name is an example, too.
+    """
+
+    epochs: float = 8.0
+    steps: int = 1000
+    batch: int = 48
+    learning_rate: float = 1e-4
+    temperature: float = 0.07
+    contrast: float = 0.5
+    dropped: float = 0.1
+    names: bool = True
+    max_tokens: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FewShot:
+    """`head` reads the vectors of `encoder`, tuned or as it was."""
+
+    names: tuple[str, ...]
+    encoder: Sentences
+    head: Linear
+
+    def chances(self, texts: Sequence[str]) -> Floats:
+        """float32[n, labels], each row adds up to 1."""
+        return self.head.chances(self.encoder.encode(texts))
+
+    def predict(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        places: NDArray[np.int32] = self.chances(texts).argmax(1).astype(np.int32)
+        return places
+
+    def write(self, folder: Path) -> None:
+        """Keep all of it in `folder`; the encoder lies in `encoder`, in Hugging Face's format."""
+        from safetensors.numpy import save_file
+
+        self.encoder.write(folder / _ENCODER)
+        arrays = {"weights": self.head.weights, "bias": self.head.bias}
+        save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / _HEAD)
+        told = {"names": self.names, "strength": self.head.strength, "max_tokens": self.encoder.max_tokens}
+        (folder / _CARD).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+
+
+def read_few_shot(folder: Path) -> FewShot:
+    """What `FewShot.write` left. Raises ModelDamaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        told = orjson.loads((folder / _CARD).read_bytes())
+        arrays = load_file(folder / _HEAD)
+        head = Linear(arrays["weights"], arrays["bias"], float(told["strength"]))
+        encoder = Sentences.read(folder / _ENCODER, int(told["max_tokens"]))
+        names = tuple(told["names"])
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
+        raise ModelDamaged(f"{folder}: not a few-shot model that can be read ({error}); fit it again") from error
+    return FewShot(names, encoder, head)
+
+
+def fit_few_shot(
+    train: Labelled,
+    *,
+    source: Path,
+    work: Path | None = None,
+    recipe: Recipe | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    tune: bool = True,
+    threads: int = 1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> FewShot:
+    """Fit on a handful of texts of each label; `source` is the encoder's folder in Hugging Face's format.
+
+    With `tune` false the encoder stays as it is, and only the head is fitted. `work` holds checkpoints: the same
+    call with the same folder goes on from there after a kill. Raises InvalidRequest for texts of fewer than two
+    labels, TrainingFailed when the loss is no longer a number.
+    """
+    import torch
+
+    recipe = recipe or Recipe()
+    if len(np.unique(train.labels)) < 2:
+        raise InvalidRequest("there is nothing to tell apart: give texts of at least two labels", field="label")
+    torch.set_num_threads(threads)
+    encoder = Sentences.read(source, recipe.max_tokens)
+    named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+    vectors = encoder.encode(train.texts)
+    chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
+    if tune:
+        _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, progress)
+        named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+        vectors = encoder.encode(train.texts)
+    # The strength stays the one of the encoder as it was: the tuned one has seen every label, so that in
+    # cross-validation any strength would look right.
+    return FewShot(train.names, encoder, _head(vectors, train, named, chosen))
+
+
+def _head(vectors: Floats, train: Labelled, named: Floats | None, chosen: Linear) -> Linear:
+    """Logistic regression of the strength that was chosen; a label's name is one example more of it."""
+    labels = train.labels
+    if named is not None:
+        vectors = np.concatenate([vectors, named])
+        labels = np.concatenate([labels, np.arange(len(named), dtype=np.int32)])
+    found = fit_linear(vectors, labels, len(train.names), strengths=(chosen.strength,))
+    return replace(found, held=chosen.held)
+
+
+def _middles(vectors: Floats, train: Labelled, named: Floats | None) -> Floats:
+    """float32[labels, dim]: where each label begins, the mean of its examples and its name."""
+    sums = np.zeros((len(train.names), vectors.shape[1]), np.float32) if named is None else named.copy()
+    np.add.at(sums, train.labels, vectors)
+    return sums
+
+
+def _tune(
+    sentences: Sentences,
+    train: Labelled,
+    middles: Floats,
+    recipe: Recipe,
+    work: Path | None,
+    seed: int,
+    progress: Progress | None,
+) -> None:
+    """Tune `sentences` in place, going on from the checkpoint in `work` where there is one."""
+    import torch
+
+    transformer = sentences.network.network
+    for embedding in transformer.get_input_embeddings().parameters():
+        embedding.requires_grad_(False)  # most of the weights, and a word that no example has must not drift off
+    both = torch.nn.Module()  # one module, for one checkpoint
+    both.network = sentences.network
+    both.places = torch.nn.Parameter(torch.nn.functional.normalize(torch.from_numpy(middles), dim=1))
+    body = [p for p in sentences.network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [{"params": body, "weight_decay": 0.01, "times": 1.0}, {"params": [both.places], "times": 10.0}],
+        lr=recipe.learning_rate,
+        fused=True,
+    )
+    steps = max(1, min(recipe.steps, math.ceil(recipe.epochs * len(train) / recipe.batch)))
+    ids = sentences.tokens.of(train.texts)
+    checkpoints = Checkpoints(work) if work else None
+    state: dict[str, Any] = (checkpoints.load(both, optimizer) if checkpoints else None) or {"step": 0}
+    saved = time.monotonic()
+    sentences.network.train()
+    for step in range(state["step"], steps):
+        done = step / steps
+        rate = recipe.learning_rate * min((step + 1) / (_WARM * steps + 1), (1 - done) / (1 - _WARM), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["times"]
+        torch.manual_seed(seed * 100_003 + step)
+        loss = _loss(sentences, both.places, train, ids, recipe, step, seed)
+        if not math.isfinite(loss.item()):
+            raise TrainingFailed("few-shot tuning: the loss is no longer a number; lower the learning rate")
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([*body, both.places], 1.0)
+        optimizer.step()
+        if progress is not None:
+            progress("tuning the encoder on examples", step + 1, steps)
+        if checkpoints and time.monotonic() - saved > SAVE_EVERY_S:
+            # There is nothing held out of a handful to say which weights are best: the last ones are taken.
+            checkpoints.save(both, optimizer, {"step": step + 1}, best=True)
+            saved = time.monotonic()
+    sentences.network.eval()
+
+
+def _loss(
+    sentences: Sentences,
+    middles: torch.Tensor,
+    train: Labelled,
+    ids: Sequence[NDArray[np.int64]],
+    recipe: Recipe,
+    step: int,
+    seed: int,
+) -> torch.Tensor:
+    """Each example of a batch told apart from all labels, and from the batch's other examples."""
+    import torch
+
+    rng = np.random.default_rng([seed, step])
+    rows = rows_of(seed, step, recipe.batch, len(train))
+    labels = torch.from_numpy(train.labels[rows].astype(np.int64))  # [b]
+    vectors = sentences.encode_to_train([_dropped(ids[row], recipe.dropped, rng) for row in rows])  # [b, dim]
+    cosines = vectors @ torch.nn.functional.normalize(middles, dim=1).T  # [b, labels]
+    loss = torch.nn.functional.cross_entropy(cosines / recipe.temperature, labels)
+    if not recipe.contrast:
+        return loss
+    alike = (labels[:, None] == labels[None, :]).float().fill_diagonal_(0.0)  # [b, b]
+    among = (vectors @ vectors.T / recipe.temperature).fill_diagonal_(-1e4).log_softmax(1)  # [b, b]
+    has = alike.sum(1) > 0
+    if not bool(has.any()):
+        return loss
+    pulled = -(alike * among).sum(1)[has] / alike.sum(1)[has]
+    return loss + recipe.contrast * pulled.mean()
+
+
+def _dropped(ids: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The tokens without some of them; the first and the last, which the model puts there itself, stay."""
+    if len(ids) <= 4 or not share:
+        return ids
+    stays = rng.random(len(ids)) >= share
+    stays[[0, -1]] = True
+    return ids[stays]

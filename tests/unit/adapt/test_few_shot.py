@@ -1,0 +1,183 @@
+"""A handful of examples of each label tune the encoder, and it is better at new texts than it was."""
+
+import csv
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
+from aisle.learn.adapt import few_shot
+from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, read_few_shot
+from aisle.learn.adapt.labelled import Labelled
+
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "few_shot.py"
+NOISE = ("my", "the", "your", "please", "today", "again", "order", "now", "hello", "shop", "thing", "still")
+KEYS = {
+    "refund": ("refund", "money", "back", "return"),
+    "delivery": ("delivery", "late", "parcel", "arrive"),
+    "account": ("account", "login", "password", "name"),
+    "invoice": ("invoice", "bill", "tax", "receipt"),
+}
+RECIPE = Recipe(epochs=30, batch=12, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The folder of a random model in Hugging Face's format."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("source")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *NOISE, *(word for key in KEYS.values() for word in key)]
+    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    config = BertConfig(vocab_size=len(words), max_position_embeddings=64, initializer_range=0.3, **sizes)
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 48}))
+    return folder
+
+
+def texts_of(n, seed):
+    """Each text has one word that says what it is about, among four that do not."""
+    rng = np.random.default_rng(seed)
+    texts, labels = [], []
+    for number in range(n):
+        label = list(KEYS)[number % len(KEYS)]
+        words = [*rng.choice(NOISE, 4), rng.choice(KEYS[label])]
+        texts.append(" ".join(rng.permutation(words)))
+        labels.append(label)
+    return Labelled.of(texts, labels)
+
+
+def right(model, asked):
+    return float((model.predict(asked.texts) == asked.labels).mean())
+
+
+@pytest.fixture(scope="module")
+def train():
+    return texts_of(64, 0)
+
+
+@pytest.fixture(scope="module")
+def fitted(source, train):
+    return fit_few_shot(train, source=source, recipe=RECIPE)
+
+
+def test_tuned_on_sixteen_examples_a_label_it_is_better_at_new_texts(fitted, source, train):
+    asked = texts_of(400, 1)
+    frozen = fit_few_shot(train, source=source, recipe=RECIPE, tune=False)
+    assert right(fitted, asked) > right(frozen, asked) + 0.05
+    assert_allclose(fitted.chances(asked.texts).sum(1), 1.0, atol=1e-5)
+
+
+def test_it_comes_back_as_it_was(fitted, source, tmp_path):
+    asked = texts_of(40, 1)
+    fitted.write(tmp_path / "kept")
+    again = read_few_shot(tmp_path / "kept")
+    assert again.names == fitted.names
+    assert_allclose(again.chances(asked.texts), fitted.chances(asked.texts), atol=1e-5)
+    (tmp_path / "kept" / "head.safetensors").write_bytes(b"half")
+    with pytest.raises(ModelDamaged, match="fit it again"):
+        read_few_shot(tmp_path / "kept")
+
+
+def test_a_frozen_one_comes_back_too(source, train, tmp_path):
+    frozen = fit_few_shot(train, source=source, tune=False)
+    frozen.write(tmp_path)
+    again = read_few_shot(tmp_path)
+    assert again.predict(train.texts).tolist() == frozen.predict(train.texts).tolist()
+
+
+def test_after_a_kill_it_goes_on_to_the_same_model(source, train, tmp_path, monkeypatch):
+    brief = Recipe(epochs=3, batch=8, learning_rate=2e-3)
+    whole = fit_few_shot(train, source=source, recipe=brief)
+    monkeypatch.setattr(few_shot, "SAVE_EVERY_S", -1.0)
+
+    def killed(_stage, done, _of):
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_few_shot(train, source=source, recipe=brief, work=tmp_path, progress=killed)
+    steps = []
+    resumed = fit_few_shot(
+        train, source=source, recipe=brief, work=tmp_path, progress=lambda _stage, done, _of: steps.append(done)
+    )
+    assert steps[0] == 10  # the step whose end was not saved
+    assert steps[-1] == 24  # three epochs of 64 examples, eight at a time
+    assert_allclose(resumed.chances(train.texts), whole.chances(train.texts), atol=1e-4)
+
+
+def test_names_count_as_examples(source):
+    texts = texts_of(8, 3)
+    named, unnamed = (
+        fit_few_shot(texts, source=source, recipe=Recipe(names=names), tune=False) for names in (True, False)
+    )
+    own = np.arange(len(named.names))
+    assert named.chances(named.names)[own, own].mean() > unnamed.chances(named.names)[own, own].mean() + 0.05
+
+
+def test_a_rate_that_is_too_high_is_said(source, train):
+    with pytest.raises(TrainingFailed, match="lower the learning rate"):
+        fit_few_shot(train, source=source, recipe=Recipe(learning_rate=1e30, batch=8))
+
+
+def test_one_label_is_nothing_to_tell_apart(source):
+    with pytest.raises(InvalidRequest, match="two labels"):
+        fit_few_shot(Labelled.of(["a", "b"], ["x", "x"]), source=source)
+
+
+@pytest.fixture
+def benchmark_says(monkeypatch, capsys):
+    """Run benchmarks/few_shot.py with these arguments; the JSON of its last line."""
+    spec = importlib.util.spec_from_file_location("few_shot_benchmark", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+
+    def says(*arguments):
+        monkeypatch.setattr(sys, "argv", ["few_shot.py", *(str(a) for a in arguments)])
+        module.main()
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    return says
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, texts in (("train", texts_of(80, 0)), ("test", texts_of(30, 1))):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["text", "category"])
+            rows.writerows((text, texts.names[label]) for text, label in zip(texts.texts, texts.labels, strict=True))
+    return ["--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv"]
+
+
+@pytest.mark.parametrize("method", ["frozen", "frozen_named", "nearest_name", "names", "self_training"])
+def test_the_benchmark_writes_a_prediction_for_each_test_text_in_order(method, source, files, benchmark_says, tmp_path):
+    figures = benchmark_says(
+        *files, "--encoder", source, "--shots", 5, "--draws", 2, "--method", method, "--out", tmp_path / "out.csv"
+    )
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
+    assert [row["text"] for row in rows] == list(texts_of(30, 1).texts)
+    right_ones = np.mean([row["label"] == row["prediction"] for row in rows])
+    assert figures["each"][0] == pytest.approx(right_ones, abs=1e-3)
+    assert figures["accuracy"] == pytest.approx(np.mean(figures["each"]), abs=1e-3)
+
+
+def test_the_benchmark_asks_for_labels_until_there_are_enough(source, files, benchmark_says):
+    curve = benchmark_says(*files, "--encoder", source, "--active", "--batch", 8, "--labels", 24, "--draws", 2)
+    assert curve["labels"] == [8, 16, 24]
+    assert curve["worth"][0] == curve["random"][0]  # both begin with the same labels
+    assert len(curve["worth"]) == len(curve["random"]) == 3
