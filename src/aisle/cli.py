@@ -11,6 +11,7 @@ import typer
 from aisle import __version__
 from aisle.errors import AisleError
 from aisle.labels_command import add_labels
+from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -369,6 +370,8 @@ def demo(
         ready = run_demo(folder, config, progress=progress)
     ready.serve(port=port, traffic=traffic, for_s=seconds)
 
+
+add_tune(app, _open, _Bars, _print_json)
 
 # ---------------------------------------------------------------------- keys
 

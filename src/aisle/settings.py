@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -133,6 +133,9 @@ class TrainSettings(_Section):
     )
     max_cases: int = Field(4000, ge=20, description="Held-out steps of shoppers that are predicted to measure.")
     seed: int = Field(0, ge=0, description="Seed of all that is drawn while training: the same log, the same models.")
+    tracker: Literal["", "wandb", "mlflow"] = Field(
+        "", description="Where `aisle tune` also sends its curves: wandb or mlflow, if installed. Empty: nowhere else."
+    )
 
 
 class ServerSettings(_Section):

@@ -18,7 +18,7 @@ from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.keystrokes import Keystrokes
-from aisle.ports import Changes
+from aisle.ports import Changes, TextClassifier
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
@@ -28,6 +28,7 @@ from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
 from aisle.trainings import Training, trainings
+from aisle.tuning_shop import Classifiers, Wanted, tune_shop
 from aisle.types import (
     Ack,
     Context,
@@ -74,6 +75,7 @@ class Shop:
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
         self._answering = Answering(parts, self._surfaces.library)
+        self._classifiers = Classifiers(parts.stores.models, _open_classifier)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -364,6 +366,17 @@ class Shop:
         """
         return train(self._parts, only=only, progress=progress)
 
+    def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
+        """Adapt the encoder to labelled texts, as `wanted` says; errors are those of `tuning_shop.tune_shop`."""
+        models = self._parts.stores.models
+        return tune_shop(self.path / "models", models, self.settings, wanted, _open_classifier, progress)
+
+    def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
+        """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""
+        classifier = self._classifiers.of(task)
+        chances = classifier.classify(texts)
+        return [dict(zip(classifier.names, row, strict=True)) for row in chances.tolist()]
+
     # ------------------------------------------------------------------ look
 
     def promotions(self) -> list[Promotion]:
@@ -427,3 +440,9 @@ class Shop:
     def export(self, visitor_id: str) -> dict[str, Any]:
         """All that is stored about a shopper."""
         return desk.export(self._parts, visitor_id)
+
+
+def _open_classifier(folder: Path) -> TextClassifier:
+    from aisle.wiring import open_classifier
+
+    return open_classifier(folder)

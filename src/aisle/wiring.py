@@ -16,6 +16,7 @@ from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.ranker import OnnxRanker
+from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.content import SqliteContentStore
@@ -39,7 +40,7 @@ from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
-from aisle.ports import LexicalIndex, TextEncoder, VectorStore
+from aisle.ports import LexicalIndex, TextClassifier, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.card import CARD
@@ -137,6 +138,11 @@ def open_parts(
         parts.close()
         raise
     return parts
+
+
+def open_classifier(folder: Path) -> TextClassifier:
+    """What `aisle tune` made. Raises ModelDamaged."""
+    return OnnxTextClassifier(folder)
 
 
 def _make_folder(path: Path) -> None:

@@ -6,7 +6,16 @@ Adapters fulfil them, `aisle.wiring` chooses the adapters, and
 
 from __future__ import annotations
 
-from aisle.ports.encoders import AudioEncoder, Encoder, ImageEncoder, Reading, Reranker, TextEncoder
+from aisle.ports.encoders import (
+    AudioEncoder,
+    ClassifierCard,
+    Encoder,
+    ImageEncoder,
+    Reading,
+    Reranker,
+    TextClassifier,
+    TextEncoder,
+)
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
@@ -29,6 +38,7 @@ __all__ = [
     "CatalogStore",
     "CatalogueFacts",
     "Changes",
+    "ClassifierCard",
     "ContentStore",
     "DenseIndex",
     "Encoder",
@@ -46,6 +56,7 @@ __all__ = [
     "Shopper",
     "SlateLog",
     "StateStore",
+    "TextClassifier",
     "TextEncoder",
     "VectorStore",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -67,3 +67,24 @@ class Reranker(Protocol):
 
     def score(self, query: str, texts: Sequence[str]) -> Scores:
         """float32[n], a logit for each text, higher is better. Raises ModelError when the runtime fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierCard:
+    """Of a text classifier: its labels in the order of its probabilities, the tokens it reads, SHA-256 by file."""
+
+    names: tuple[str, ...]
+    max_tokens: int
+    sha256: Mapping[str, str]
+
+
+@runtime_checkable
+class TextClassifier(Protocol):
+    """Texts to how likely each label is."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels, in the order of the columns."""
+
+    def classify(self, texts: Sequence[str]) -> Scores:
+        """float32[n, len(names)], rows that add up to 1. Raises ModelError when the runtime fails."""

@@ -1,0 +1,91 @@
+"""How a model is adapted: every number of a training in one frozen value, with what serves most shops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Literal, Self, get_args
+
+from aisle.errors import InvalidRequest
+
+Method = Literal["full", "top", "lora", "adalora", "prefix", "prompt", "ia3", "head"]
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+PROMPTS: Final = ("prefix", "prompt")
+"""Methods that put virtual tokens before the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a training goes. `Recipe.of(method)` has the defaults of a method.
+
+    `epochs` over the examples in batches of `batch`, `accumulate` batches a
+    step. The rate rises over the share `warm_up` and falls to nothing as
+    `schedule` says; the head's is `head_rate` times as high, and each layer's
+    `layer_decay` times that of the layer above it. `average` is the decay of
+    the averaged weights, which are what one gets (0: the last ones).
+
+    `smoothing` of labels, `contrast` the weight of a supervised contrastive
+    term between the texts of a batch, `balance` from 0 (classes count as often
+    as they come) to 1 (all the same). The share `held` of the examples is left
+    out to measure by (0: none); `patience` measurements without gain end the
+    training. `seconds` it may take (0: no limit).
+
+    `rank` and `alpha` are LoRA's, `virtual` the tokens of prefix and prompt tuning.
+    """
+
+    epochs: float = 12.0
+    batch: int = 32
+    accumulate: int = 1
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    schedule: Literal["cosine", "linear"] = "cosine"
+    learning_rate: float = 1e-4
+    head_rate: float = 5.0
+    layer_decay: float = 1.0
+    warm_up: float = 0.1
+    weight_decay: float = 0.01
+    dropout: float = 0.1
+    smoothing: float = 0.05
+    contrast: float = 0.0
+    balance: float = 0.5
+    average: float = 0.99
+    clip: float = 1.0
+    rank: int = 16
+    alpha: float = 32.0
+    virtual: int = 20
+    held: float = 0.1
+    patience: int = 4
+    max_tokens: int = 64
+    seconds: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest for a number that no training can go by."""
+        least = {"epochs": 0.01, "batch": 1, "accumulate": 1, "learning_rate": 1e-9, "head_rate": 1e-3, "rank": 1,
+                 "virtual": 1, "patience": 1, "max_tokens": 4, "clip": 1e-6}  # fmt: skip
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if not isinstance(value, str) and value < least.get(one.name, 0.0):
+                raise InvalidRequest(f"{one.name} must be at least {least.get(one.name, 0)}", field=one.name)
+        for name in ("held", "warm_up", "dropout", "smoothing", "average"):
+            if getattr(self, name) >= 1.0:
+                raise InvalidRequest(f"{name} must be below 1", field=name)
+        for name, most in (("layer_decay", 1.0), ("balance", 1.0), ("held", 0.5)):
+            if getattr(self, name) > most:
+                raise InvalidRequest(f"{name} must be at most {most:g}", field=name)
+        if self.optimizer not in ("adamw", "sgd") or self.schedule not in ("cosine", "linear"):
+            raise InvalidRequest("optimizer is adamw or sgd, schedule is cosine or linear", field="optimizer")
+
+    @classmethod
+    def of(cls, method: Method, **changed: Any) -> Self:
+        """The defaults of a method, chosen on a held-out part of training data, with some of them changed."""
+        return replace(cls(**_DEFAULTS.get(method, {})), **{k: v for k, v in changed.items() if v is not None})
+
+
+_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "full": {"learning_rate": 1e-4, "head_rate": 10.0},
+    "top": {"learning_rate": 3e-4, "head_rate": 5.0},
+    "lora": {"learning_rate": 1e-3, "head_rate": 2.0},
+    "adalora": {"learning_rate": 3e-3, "head_rate": 1.0, "rank": 10},
+    "prefix": {"learning_rate": 1e-2, "head_rate": 0.5},
+    "prompt": {"learning_rate": 1e-2, "head_rate": 0.5},
+    "ia3": {"learning_rate": 1e-2, "head_rate": 0.5},
+}

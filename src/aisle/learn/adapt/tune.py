@@ -1,0 +1,155 @@
+"""Any encoder, any task, any method: one call that trains, measures before and after, and survives a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from aisle import __version__
+from aisle.errors import InvalidRequest
+from aisle.learn.adapt.recipe import Method, Recipe
+from aisle.learn.fitted import Progress
+from aisle.learn.workbench import Workbench
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from aisle.learn.adapt.curves import Tracker
+    from aisle.learn.adapt.tasks import AnyTask, Task
+
+log = logging.getLogger("aisle.learn")
+
+LEAST_HELD: Final = 20
+"""Held-out units below which measurements mean nothing: then nothing is held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A trained `network` and what is known of it: `before` and `after` are empty where nothing was held out.
+
+    `share` is that of the trained weights among all; `held` what was held out.
+    """
+
+    network: nn.Module
+    task: Task
+    method: Method
+    recipe: Recipe
+    share: float
+    before: dict[str, float]
+    after: dict[str, float]
+    steps: int
+    seconds: float
+    held: Task | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def tune(
+    task: AnyTask,
+    source: Path,
+    method: Method,
+    recipe: Recipe,
+    *,
+    run: Path,
+    name: str = "",
+    threads: int = 1,
+    tracker: Tracker = "",
+    progress: Progress | None = None,
+    look: Callable[[int, float], None] = lambda _step, _value: None,
+) -> Adapted:
+    """Adapt the model in folder `source` (Hugging Face's format) to the task.
+
+    `run` is the training's own folder: checkpoints while it lasts, `curves.jsonl`
+    and TensorBoard's files for good. A call that was killed goes on when it is made again.
+
+    Raises ShopBusy while another process trains there, InvalidRequest,
+    ModelError for a model that the method does not fit, TrainingFailed,
+    StorageError when the disk is full.
+    """
+    import torch
+
+    from aisle.learn.adapt import methods
+    from aisle.learn.adapt.curves import Curves
+    from aisle.learn.adapt.fitting import Happened, Plan, fit
+    from aisle.learn.steady import steadily
+
+    learned, held = parted(task, recipe)
+    if method == "head" and task.kind != "encoder":
+        raise InvalidRequest("a language model has no head of its own to train: use another method", field="method")
+    about = {"task": task.name, "method": method, "recipe": asdict(recipe), "data": fingerprint(task),
+             "source": _weights_of(source), "release": __version__, "last_seq": 0}  # fmt: skip
+    tell = progress or (lambda _stage, _done, _of: None)
+    with ExitStack() as stack:
+        bench = stack.enter_context(Workbench(run))
+        bench.begin(about)
+        curves = stack.enter_context(Curves(run, name=name or task.name, about=about, tracker=tracker))
+        stack.enter_context(steadily(recipe.seed, threads))
+        tell("reading the model", 0, 1)
+        network = learned.network(source, recipe)
+        tell("reading the model", 1, 1)
+        n_steps = Plan(learned.lengths(), recipe).n_steps
+        methods.put_on(network, method, recipe, n_steps, task.kind)
+        if torch.cuda.is_available():
+            network.to("cuda")
+        share = methods.share(network)
+        if method == "head" and getattr(learned, "begins_fitted", False):
+            network.eval()
+            found = held.metrics(network) if held is not None else {}
+            curves.begin_at(0)
+            curves.add(0, {f"held/{key}": value for key, value in found.items()})
+            happened = Happened(found, found, 0, 0, 0.0)
+            for parameter in network.parameters():
+                parameter.requires_grad_(False)
+        else:
+            happened = fit(
+                network, learned, held, recipe, work=bench.folder(_plain(task.name), method), curves=curves,
+                tell=lambda done, of: tell(f"tuning ({method})", done, of), look=look,
+            )  # fmt: skip
+        bench.clear()
+    return Adapted(
+        network.to("cpu"), learned, method, recipe, share, happened.before, happened.best, happened.steps,
+        happened.seconds, held, {"learned": len(learned), "held": len(held) if held is not None else 0},
+    )  # fmt: skip
+
+
+def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
+    """What is learned from, and what is held out to measure by: None where that would be too little to say anything."""
+    if not recipe.held:
+        return task, None
+    learned, held = task.split(recipe.held, np.random.default_rng([recipe.seed, 11]))
+    if len(held) < LEAST_HELD:
+        log.warning(
+            "%s: %d examples are too few to hold a part of them out; nothing is measured while training",
+            task.name, len(task),
+        )  # fmt: skip
+        return task, None
+    return learned, held
+
+
+def fingerprint(task: Task) -> str:
+    """Of the examples: a training is taken up again only with the same ones."""
+    digest = hashlib.sha256()
+    for part in task.content():
+        digest.update(part.encode("utf-8", "replace"))
+        digest.update(b"\0")
+    return digest.hexdigest()[:32]
+
+
+def _weights_of(source: Path) -> str:
+    """The model's identity without reading all of it: its configuration and the size and time of its weights."""
+    digest = hashlib.sha256()
+    for file in sorted(source.glob("*.json")):
+        digest.update(file.read_bytes())
+    for file in sorted(source.glob("*.safetensors")):
+        digest.update(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode())
+    return digest.hexdigest()[:32]
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "task"

@@ -1,0 +1,82 @@
+"""`aisle tune`: from a file of labels to a version that serves."""
+
+import shutil
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from aisle import Settings, Shop
+from aisle.cli import app
+from aisle.errors import InvalidRequest, NotFound
+from aisle.tuning_shop import Wanted
+
+from .conftest import texts_of
+
+QUICK = {"epochs": 15, "batch": 16, "learning_rate": 3e-3, "held": 0.2}
+
+
+@pytest.fixture
+def shop(source, tmp_path):
+    settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
+    with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
+        yield opened
+
+
+def test_a_version_serves_and_answers(shop, labels_file, tmp_path):
+    with pytest.raises(NotFound, match="aisle tune"):
+        shop.classify(["red sofa"])
+    texts, labels = texts_of(100, 2)
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "test.csv")
+    wanted = Wanted("intent", labels_file, "full", test=tmp_path / "test.csv", out=tmp_path / "made", changed=QUICK)
+    version = shop.tune(wanted)
+    assert version.active
+    assert version.metrics["accuracy_after"] >= version.metrics["accuracy_before"]
+    assert version.metrics["accuracy_test"] > 0.9
+    assert shop.models()[0].name == "intent"
+    (answer,) = shop.classify(["gold drill"])
+    assert max(answer, key=answer.__getitem__) == "tools"
+    assert (shop.path / "models" / "intent" / version.version / "curves.jsonl").stat().st_size > 0
+    assert list((shop.path / "models" / ".runs" / "intent-full" / "tensorboard").iterdir())
+    assert not list((shop.path / "models" / ".runs" / "intent-full").glob("exported-*"))
+    assert (tmp_path / "made" / "model.onnx").exists()
+
+    worse = shop.tune(Wanted("intent", labels_file, "head", changed={"held": 0.2}))
+    assert not worse.active
+    assert "which serves, has accuracy" in worse.note
+    assert shop.classify(["gold drill"]) == [answer]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [({"task": "bi_encoder"}, "task"), ({"task": "../x"}, "task"), ({"method": "magic"}, "method"),
+     ({"trials": -1}, "trials"), ({"label": "nothing"}, "data")],
+)  # fmt: skip
+def test_what_is_wrong_is_told_before_anything_is_read(shop, labels_file, changed, field):
+    with pytest.raises(InvalidRequest) as raised:
+        shop.tune(Wanted(**{"task": "intent", "data": labels_file, **changed}))
+    assert raised.value.field == field
+    assert not (shop.path / "models" / "intent").exists()
+
+
+def test_test_rows_with_unknown_labels_or_rows_learned_from_are_told(shop, labels_file, tmp_path, caplog):
+    pl.DataFrame({"text": ["red sofa"], "label": ["garden"]}).write_csv(tmp_path / "odd.csv")
+    with pytest.raises(InvalidRequest, match="garden"):
+        shop.tune(Wanted("intent", labels_file, "head", test=tmp_path / "odd.csv"))
+    shutil.copyfile(labels_file, tmp_path / "same.csv")
+    shop.tune(Wanted("intent", labels_file, "head", test=tmp_path / "same.csv"))
+    assert "400 of the 400 texts in same.csv are also in labels.csv" in caplog.text
+
+
+def test_the_command_prints_what_was_gained(source, labels_file, tmp_path):
+    Shop.open(tmp_path / "shop", create=True, settings=Settings(encoder={"model": ""})).close()
+    (tmp_path / "shop" / "aisle.toml").write_text(f'[encoder]\nmodel = "{source}"\n[train]\nthreads = 1\n')
+    command = ["tune", str(tmp_path / "shop"), "--task", "kind", "--data", str(labels_file), "--method", "lora",
+               "--epochs", "2", "--rank", "4", "--trials", "1", "--seed", "3"]  # fmt: skip
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert "accuracy (held out: 40)" in done.output
+    assert "trained weights" in done.output
+    with Shop.open(tmp_path / "shop") as shop:
+        (version,) = [m for m in shop.models() if m.name == "kind"]
+        assert version.params["recipe"]["seed"] == 3
