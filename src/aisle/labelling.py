@@ -40,6 +40,8 @@ MAX_LABEL: Final = 100
 MAX_LABELS_SHOWN: Final = 200
 MOST_READ: Final = 300
 """Texts that wait, and texts that have a label, that are read to tell which are worth more: a second's work."""
+SURE: Final = 0.9
+"""A chance from which on a model's doubt is no reason."""
 TASK: Final = r"[a-z][a-z0-9_-]{0,39}"
 
 
@@ -155,14 +157,17 @@ def _by_worth(
         return waiting[:top_k]
     chosen = {one.row for one in found}
     rest = [one for row, one in enumerate(waiting) if row not in chosen]
-    ordered = [replace(first[one.row], reasons=(*_why(one), *first[one.row].reasons)) for one in found]
+    ordered = [replace(first[one.row], reasons=(*_why(one, len(first)), *first[one.row].reasons)) for one in found]
     return [*ordered, *rest][:top_k]
 
 
-def _why(worth: Worth) -> tuple[Why, ...]:
-    doubt = (Why("doubt", worth.between[0][1], tuple(name for name, _ in worth.between)),) if worth.between else ()
+def _why(worth: Worth, n_waiting: int) -> tuple[Why, ...]:
+    doubt: tuple[Why, ...] = ()
+    if worth.between and worth.between[0][1] < SURE:
+        doubt = (Why("doubt", worth.between[0][1], tuple(name for name, _ in worth.between)),)
     unlike = (Why("unlike"),) if worth.nearest < NEAR else ()
-    alike = (Why("alike", worth.alike),) if worth.alike >= SHARE else ()
+    n_alike = round(worth.alike * n_waiting)  # itself among them
+    alike = (Why("alike", worth.alike),) if worth.alike >= SHARE and n_alike > 2 else ()
     return (*doubt, *unlike, *alike)
 
 
