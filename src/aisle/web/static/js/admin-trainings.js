@@ -69,7 +69,7 @@ function draw(training, part) {
   const found = parted(training);
   const something = found.losses.length + found.measures.length > 0;
   if (something) curves(part.chart, found);
-  else fill(part.chart, h("p", { class: "nothing" }, t("admin.no_curves")));
+  else fill(part.chart, h("p", { class: "nothing" }, t(training.running ? "admin.no_curves" : "admin.no_curves_ended")));
   part.chart.classList.toggle("chart", something);
   fill(part.legend, legend(found));
 }
