@@ -38,6 +38,7 @@ def add_tune(
         learning_rate: Annotated[float | None, typer.Option(help="The highest rate of the schedule.")] = None,
         batch: Annotated[int | None, typer.Option(help="Texts in a batch.")] = None,
         rank: Annotated[int | None, typer.Option(help="Rank of LoRA and AdaLoRA.")] = None,
+        max_tokens: Annotated[int | None, typer.Option(help="Tokens of a text that are read.")] = None,
         dropout: Annotated[float | None, typer.Option(help="Share of numbers left out while training.")] = None,
         held: Annotated[float | None, typer.Option(help="Share of the texts to measure by; 0: learn from all.")] = None,
         seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn.")] = None,
@@ -55,7 +56,7 @@ def add_tune(
 
         changed = {
             "epochs": epochs, "learning_rate": learning_rate, "batch": batch, "rank": rank, "dropout": dropout,
-            "held": held, "seed": seed,
+            "max_tokens": max_tokens, "held": held, "seed": seed,
         }  # fmt: skip
         wanted = Wanted(
             task, data, cast(Method, method), text_column, label_column, test, trials, minutes, out,

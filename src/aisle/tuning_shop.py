@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aisle import __version__
 from aisle.errors import InvalidRequest, ModelDamaged, NotFound, StorageError
 from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
 from aisle.learn.adapt.recipe import METHODS, Method, Recipe
@@ -100,6 +101,7 @@ def tune_shop(
     task = Classification(data, source, recipe, name=wanted.task)
     adapted = tune(
         task, source, wanted.method, recipe, run=run, threads=threads, tracker=settings.train.tracker,
+        release=__version__,
         progress=progress, name=wanted.task,
     )  # fmt: skip
     with _making(run) as folder:

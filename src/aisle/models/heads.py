@@ -90,3 +90,21 @@ def _read(body: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """float32[n, t, dim], without the prompts that a method may have put before the tokens."""
     tokens: Tensor = body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
     return tokens[:, -input_ids.shape[1] :].float()
+
+
+class WordNetwork(nn.Module):
+    """A transformer that tells words from those around them, by the words' own vectors.
+
+    (ids, mask) int64[n, t] and `places` bool[n, t] -> logits float32[places, vocabulary].
+    """
+
+    def __init__(self, body: Any, dim: int, n_words: int) -> None:
+        super().__init__()
+        self.body = body
+        self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim))
+        self.bias = nn.Parameter(torch.zeros(n_words))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
+        told = self.head(_read(self.body, input_ids, attention_mask)[places])  # [places, dim]
+        logits: Tensor = told @ self.body.get_input_embeddings().weight.T + self.bias  # [places, vocabulary]
+        return logits.float()

@@ -17,20 +17,21 @@ WORDS = [word for kind in THINGS.values() for word in kind]
 
 @pytest.fixture(scope="module")
 def pairs():
-    """A product in the colour asked for is right, one of the thing alone half right."""
+    """Whoever asks, wants what one wears."""
     rng = np.random.default_rng(3)
     queries, texts, grades = [], [], []
-    for query in [f"{colour} wanted" for colour in COLOURS for _ in range(6)]:
+    for query in range(60):
         for _ in range(6):
-            colour = str(rng.choice([query.split()[0], *rng.choice(COLOURS, 1).tolist()]))
-            queries.append(f"{query} {len(queries) // 6}")
-            texts.append(f"{colour} {rng.choice(WORDS)}")
-            grades.append(float(colour == query.split()[0]))
+            kind = str(rng.choice(list(THINGS)))
+            queries.append(f"{rng.choice(COLOURS)} wanted {query}")
+            texts.append(f"{rng.choice(COLOURS)} {rng.choice(THINGS[kind])}")
+            grades.append(float(kind == "wear"))
+        queries[-6:] = [queries[-6]] * 6
     return Pairs(tuple(queries), tuple(texts), np.array(grades, np.float32))
 
 
 def test_clicks_are_told_apart(pairs, source, tmp_path):
-    recipe = Recipe.of("full", epochs=25, held=0.2, learning_rate=3e-3, head_rate=2.0, patience=50, smoothing=0.0)
+    recipe = Recipe.of("full", epochs=10, held=0.2, learning_rate=3e-3, head_rate=2.0, patience=50, smoothing=0.0)
     task = Clicks(pairs, source, recipe)
     found = tune(task, source, "full", recipe, run=tmp_path)
     assert found.after["auc"] > max(0.75, found.before["auc"] + 0.1)
@@ -40,11 +41,11 @@ def test_clicks_are_told_apart(pairs, source, tmp_path):
 
 @pytest.mark.parametrize("ranking", ["mse", "pairwise", "listwise"])
 def test_products_are_put_in_order(ranking, pairs, source, tmp_path):
-    recipe = Recipe.of("full", epochs=20, batch=4, held=0.45, learning_rate=3e-3, head_rate=2.0, patience=50)
+    recipe = Recipe.of("full", epochs=8, batch=4, held=0.4, learning_rate=3e-3, head_rate=2.0, patience=50)
     task = Graded(pairs, source, recipe, ranking=ranking)
     found = tune(task, source, "full", recipe, run=tmp_path)
-    assert len(task) == 48
-    assert found.after["ndcg@10"] > found.before["ndcg@10"] + 0.03
+    assert len(task) == 60
+    assert found.after["ndcg@10"] > found.before["ndcg@10"] + 0.1
 
 
 def test_the_losses_are_the_papers(pairs, source):
@@ -72,11 +73,11 @@ def test_grades_must_tell_something():
 
 def test_words_get_their_tags(source, tmp_path):
     rng = np.random.default_rng(0)
-    rows = [[str(rng.choice(COLOURS)), "please", str(rng.choice(WORDS)), "a"] for _ in range(150)]
+    rows = [[str(rng.choice(COLOURS)), "please", str(rng.choice(WORDS)), "a"] for _ in range(300)]
     tag = dict.fromkeys(COLOURS, "colour") | dict.fromkeys(WORDS, "thing")
     words = tuple(tuple(rng.permutation(row).tolist()) for row in rows)
     data = Tagged(words, tuple(tuple(tag.get(w, "O") for w in row) for row in words))
-    recipe = Recipe.of("full", epochs=12, batch=16, held=0.2, learning_rate=3e-3, head_rate=3.0, patience=50)
+    recipe = Recipe.of("full", epochs=12, batch=8, held=0.2, learning_rate=3e-3, head_rate=3.0, dropout=0.0)
     task = Tagging(data, source, recipe)
     found = tune(task, source, "full", recipe, run=tmp_path)
     assert found.after["f1"] > 0.9

@@ -71,5 +71,5 @@ def test_real_trials_leave_a_recipe_that_can_be_tuned(few, source, tmp_path):
 def test_too_few_examples_to_try_on(source, tmp_path):
     data = Labelled.of(["red sofa", "blue drill"] * 10, ["home", "tools"] * 10)
     recipe = Recipe.of("full")
-    with pytest.raises(InvalidRequest, match="too few to try"):
+    with pytest.raises(InvalidRequest, match="too few are held out to try"):
         search(Classification(data, source, recipe), source, "full", recipe, n_trials=2, run=tmp_path)

@@ -48,7 +48,7 @@ def export_classifier(adapted: Adapted, task: Classification, source: Path, out:
         parity = _to_onnx(network, task, out / MODEL_FILE)
         shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
         sums = {file: _sha256(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)}
-        card = ClassifierCard(task.data.names, adapted.recipe.max_tokens, sums)
+        card = ClassifierCard(task.data.names, task.max_tokens, sums)
         (out / CARD_FILE).write_bytes(orjson.dumps(asdict(card), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}; what serves is untouched") from error

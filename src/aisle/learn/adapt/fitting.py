@@ -88,7 +88,8 @@ class Trained(nn.Module):
             self.register_buffer(f"mean_{number}", parameter.detach().clone())
         self._own: list[tuple[dict[str, Any], str]] = []
         state = own_state(network)
-        by_name = dict(network.named_parameters())
+        # The allocator calls weights as the model beneath it does.
+        by_name = dict(network.body.base_model.model.named_parameters()) if state else {}  # type: ignore[union-attr]
         for kind, of_kind in (state or {}).items():
             for name in [n for n in by_name if "lora_" in n]:
                 of_kind[name] = torch.zeros_like(by_name[name])

@@ -108,7 +108,11 @@ def _with_peft(body: Any, method: Method, recipe: Recipe, n_steps: int, kind: Ki
     common: dict[str, Any] = {"task_type": _PEFT_KINDS[kind]}
     if method in PROMPTS:
         if recipe.virtual + recipe.max_tokens > int(getattr(body.config, "max_position_embeddings", 1 << 30)):
-            raise InvalidRequest(f"virtual: the model has no places for {recipe.virtual} more tokens", field="virtual")
+            raise InvalidRequest(
+                f"the model has no places for {recipe.virtual} virtual tokens before {recipe.max_tokens} others: "
+                "lower virtual or max_tokens",
+                field="virtual",
+            )
         made = peft.PrefixTuningConfig if method == "prefix" else peft.PromptTuningConfig
         config: Any = made(num_virtual_tokens=recipe.virtual, **common)
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import padded, run
+from aisle.learn.adapt.tasks import padded, run, tokens_read
 from aisle.learn.tuning import Tokens, ndcg
 from aisle.models.pooling import pooling_of
 from aisle.types import Scores
@@ -61,10 +61,11 @@ class _PairTask:
     def __init__(self, data: Pairs, source: Path, recipe: Recipe, *, name: str) -> None:
         self.name, self.data = name, data
         file = source / "tokenizer.json"
-        self.query_tokens = max(4, recipe.max_tokens // _QUERY_SHARE)
+        most = tokens_read(source, recipe)
+        self.query_tokens = max(4, most // _QUERY_SHARE)
         queries = Tokens(file, self.query_tokens).of(data.queries)
-        texts = Tokens(file, recipe.max_tokens, special=False).of(data.texts)
-        self.tokens = [np.concatenate([q, t])[: recipe.max_tokens] for q, t in zip(queries, texts, strict=True)]
+        texts = Tokens(file, most, special=False).of(data.texts)
+        self.tokens = [np.concatenate([q, t])[:most] for q, t in zip(queries, texts, strict=True)]
         self._use(np.arange(len(data)))
 
     def _use(self, rows: NDArray[np.intp]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import AT_ONCE, arithmetic, padded
+from aisle.learn.adapt.tasks import AT_ONCE, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ class Tagging:
 
     def __init__(self, data: Tagged, source: Path, recipe: Recipe, *, name: str = "attributes") -> None:
         """Raises InvalidRequest where there are not two tags to tell apart."""
-        self.name, self.data, self._most = name, data, recipe.max_tokens
+        self.name, self.data, self._most = name, data, tokens_read(source, recipe)
         self.names = tuple(sorted({tag for tags in data.tags for tag in tags}))
         if len(self.names) < 2:
             raise InvalidRequest("there are fewer than two tags: nothing can be learned", field="tags")
-        self._whole = Tokens(source / "tokenizer.json", recipe.max_tokens)
-        self._pieces = Tokens(source / "tokenizer.json", recipe.max_tokens, special=False)
+        self._whole = Tokens(source / "tokenizer.json", self._most)
+        self._pieces = Tokens(source / "tokenizer.json", self._most, special=False)
         place = {tag: number for number, tag in enumerate(self.names)}
         read = [self.read(words) for words in data.words]
         self._tokens = [ids for ids, _ in read]

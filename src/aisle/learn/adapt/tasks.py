@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
@@ -57,6 +58,15 @@ class Task(Protocol):
         """What is learned from, and the share that is held out."""
 
 
+def tokens_read(source: Path, recipe: Recipe) -> int:
+    """How many tokens of a text are read: what the recipe says, or the model's places where those are fewer."""
+    config = json.loads((source / "config.json").read_text("utf-8"))
+    places = int(config.get("max_position_embeddings") or 1 << 30)
+    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        places -= int(config.get("pad_token_id") or 0) + 1  # they count places from behind the padding's
+    return min(recipe.max_tokens, places)
+
+
 AnyTask = TypeVar("AnyTask", bound=Task)
 
 
@@ -74,7 +84,7 @@ class Classification:
 
     def __init__(self, data: Labelled, source: Path, recipe: Recipe, *, name: str = "intent") -> None:
         """Raises InvalidRequest for data that nothing can be learned from."""
-        self.name, self.data, self._source = name, data, source
+        self.name, self.data = name, data
         present = int((data.counts() > 0).sum())
         if present < 2:
             raise InvalidRequest(
@@ -82,7 +92,8 @@ class Classification:
                 if len(data) else "there are no texts to learn from",
                 field="label",
             )  # fmt: skip
-        self._reader = Tokens(source / "tokenizer.json", recipe.max_tokens)
+        self.max_tokens = tokens_read(source, recipe)
+        self._reader = Tokens(source / "tokenizer.json", self.max_tokens)
         self.tokens = self._reader.of(data.texts)
 
     def __len__(self) -> int:
@@ -158,7 +169,8 @@ class Classification:
 
     def _with(self, data: Labelled) -> Self:
         part = object.__new__(type(self))
-        part.name, part.data, part._source, part._reader = self.name, data, self._source, self._reader
+        part.__dict__.update(self.__dict__)
+        part.data = data
         part.tokens = self._reader.of(data.texts)
         return part
 

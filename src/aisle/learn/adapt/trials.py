@@ -52,7 +52,11 @@ def search(
     if method == "head":
         raise InvalidRequest("method head has nothing to try: its head is fitted to the end", field="trials")
     if parted(task, recipe)[1] is None:
-        raise InvalidRequest(f"{len(task)} examples are too few to try recipes on: leave --trials out", field="trials")
+        raise InvalidRequest(
+            f"of {len(task)} examples too few are held out to try recipes on (held is {recipe.held:g}): "
+            "raise it, or try none",
+            field="trials",
+        )
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend

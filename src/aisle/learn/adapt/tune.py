@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from aisle import __version__
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.recipe import Method, Recipe
 from aisle.learn.fitted import Progress
@@ -60,13 +59,15 @@ def tune(
     name: str = "",
     threads: int = 1,
     tracker: Tracker = "",
+    release: str = "",
     progress: Progress | None = None,
     look: Callable[[int, float], None] = lambda _step, _value: None,
 ) -> Adapted:
     """Adapt the model in folder `source` (Hugging Face's format) to the task.
 
     `run` is the training's own folder: checkpoints while it lasts, `curves.jsonl`
-    and TensorBoard's files for good. A call that was killed goes on when it is made again.
+    and TensorBoard's files for good. A call that was killed goes on when it is made again,
+    unless `release` (of this program) has changed.
 
     Raises ShopBusy while another process trains there, InvalidRequest,
     ModelError for a model that the method does not fit, TrainingFailed,
@@ -83,7 +84,7 @@ def tune(
     if method == "head" and task.kind != "encoder":
         raise InvalidRequest("a language model has no head of its own to train: use another method", field="method")
     about = {"task": task.name, "method": method, "recipe": asdict(recipe), "data": fingerprint(task),
-             "source": _weights_of(source), "release": __version__, "last_seq": 0}  # fmt: skip
+             "source": _weights_of(source), "release": release, "last_seq": 0}  # fmt: skip
     tell = progress or (lambda _stage, _done, _of: None)
     with ExitStack() as stack:
         bench = stack.enter_context(Workbench(run))
