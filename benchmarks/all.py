@@ -58,6 +58,24 @@ def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
             ],
         ),
         "generative": ([homedepot], ["generative.py", "--data", str(homedepot), "--cache", str(work / "tuning")]),
+        "compress": (
+            [homedepot, data / "intents"],
+            [
+                "compress.py",
+                *(
+                    word
+                    for option, file in (
+                        ("--products", homedepot / "products.csv"),
+                        ("--queries", homedepot / "queries.csv"),
+                        ("--qrels", homedepot / "qrels.txt"),
+                        ("--train", data / "intents" / "banking77_train.csv"),
+                        ("--test", data / "intents" / "banking77_test.csv"),
+                        ("--out", work / "compress"),
+                    )
+                    for word in (option, str(file))
+                ),
+            ],
+        ),
         "categories": ([], ["categories.py"]),
         "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
         **{

@@ -11,13 +11,12 @@ import typer
 from aisle import __version__
 from aisle.errors import AisleError
 from aisle.labels_command import add_labels
+from aisle.lighter_command import compress
+from aisle.terminal import Bars as _Bars
+from aisle.terminal import console as _console
 from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import Console
-
     from aisle.shop import Shop
     from aisle.types import ImportSummary, Slate
 
@@ -52,12 +51,6 @@ def _fail(message: str, status: int = 1) -> NoReturn:
     raise SystemExit(status)
 
 
-def _console(*, error: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=error)
-
-
 def _escape(text: str) -> str:
     from rich.markup import escape
 
@@ -74,41 +67,6 @@ def _print_json(value: Any) -> None:
     import orjson
 
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str) + b"\n")
-
-
-_BARS = 12
-"""Bars shown at a time."""
-
-
-class _Bars:
-    """Progress bars on standard error: one a stage, made when the stage begins."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description:<22}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=_console(error=True),
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if not self._tasks:
-            self._progress.start()
-        if stage not in self._tasks:
-            self._tasks[stage] = self._progress.add_task(stage, total=total or None)
-            for earlier in self._progress.tasks[:-_BARS]:  # beyond a screen, the newest would be cut off
-                self._progress.update(earlier.id, visible=False)
-        self._progress.update(self._tasks[stage], completed=done, total=total or None)
 
 
 # ------------------------------------------------------------------ commands
@@ -229,6 +187,9 @@ def train(
         out.print("There are too few events to measure by yet: import some with --events, or serve the shop.")
     else:
         out.print(measured)
+
+
+app.command()(compress)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import numpy as np
 from aisle.learn.bi_encoder import BI_ENCODER, CARD_FILE, TUNED
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore
-from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard, sha256_of
+from aisle.represent.card import CARD, sha256_of, text_card
 from aisle.represent.export import export_encoder
 
 _WEIGHTS: Final = "model.safetensors"
@@ -25,10 +25,10 @@ def export_tuned(tuned: Path, out: Path) -> None:
 def as_it_was(folder: Path) -> Fitted:
     """The settings' encoder as a version of `bi_encoder`, so that there is one to go back to.
 
-    `folder` holds model.onnx, tokenizer.json and the card, as `represent.ensure_encoder` left them.
+    `folder` holds what `represent.ensure_encoder` left there: the card, and the files that it names.
     """
-    card = EncoderCard.verify(folder)
-    files = {MODEL_FILE: folder / MODEL_FILE, TOKENIZER_FILE: folder / TOKENIZER_FILE, CARD_FILE: folder / CARD}
+    card = text_card(folder).verify(folder)
+    files = {file: folder / file for file in card.files} | {CARD_FILE: folder / CARD}
     return Fitted(BI_ENCODER, {"probe": np.zeros((0, card.dim), np.float32)}, files, {"base": card.model, "steps": 0})
 
 

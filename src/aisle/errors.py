@@ -19,7 +19,12 @@
     └── ModelError                a model cannot be loaded, exported or trained
         ├── EncoderMissing        no encoder of that name on this machine
         ├── ModelDamaged          a model's file is missing, truncated or altered
-        └── TrainingFailed        a model came out useless (not finite); nothing of it was saved
+        ├── TrainingFailed        a model came out useless (not finite); nothing of it was saved
+        └── LanguageFailed        a language model gave no answer that can be used
+            ├── LanguageUnreachable   nobody answers, or only faults; `retry_after_s` says when to come back
+            ├── LanguageLate          no answer within the time it had
+            ├── LanguageRefused       the request is refused: a wrong key, model or length; asking again is no use
+            └── LanguageNonsense      it answered, but nothing that was asked for
 
 Messages say what was wrong, where, and what to do about it.
 """
@@ -142,3 +147,27 @@ class ModelDamaged(ModelError):
 
 class TrainingFailed(ModelError):
     """Fitting a model gave numbers that are not finite; nothing of it was saved."""
+
+
+class LanguageFailed(ModelError):
+    """A language model gave no answer that can be used."""
+
+
+class LanguageUnreachable(LanguageFailed):
+    """Nobody answers there, or only with faults; `retry_after_s` seconds later it may be tried again."""
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class LanguageLate(LanguageFailed):
+    """No answer came within the time it had."""
+
+
+class LanguageRefused(LanguageFailed):
+    """The request itself is refused: a wrong key, a wrong model, too long a prompt."""
+
+
+class LanguageNonsense(LanguageFailed):
+    """It answered, but not what was asked for."""

@@ -17,6 +17,7 @@ from aisle.ports import (
     DenseIndex,
     EventLog,
     LabelStore,
+    LanguageModel,
     LexicalIndex,
     ModelStore,
     Ranker,
@@ -64,9 +65,11 @@ class Indexes:
     """The indexes and how to make them: `open_lexical` may be asked again after a switch.
 
     `new_dense` makes an empty index of vectors of that length, in memory;
+    `open_encoder` opens an exported encoder's folder as the settings say;
     `open_ranker` reads a file that was written by training, `open_reranker` a folder;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
-    `keep_encoders` drops what encoders tuned before those of these names made.
+    `keep_encoders` drops what encoders tuned before those of these names made;
+    `language` is asked by prompts, where the settings name one.
     """
 
     folder: IndexFolder
@@ -80,6 +83,8 @@ class Indexes:
     missing: str = ""
     version: Path | None = None
     photos: Photos | None = None
+    open_encoder: Callable[[Path], TextEncoder] | None = None
     new_dense: Callable[[int], DenseIndex] | None = None
     open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None
     keep_encoders: Callable[[set[str]], None] = lambda names: None
+    language: LanguageModel | None = None

@@ -83,7 +83,9 @@ class ModelsInUse:
             if self._combination is not None:
                 twice = [name for name in self._combination.sources if name in found and name in SURFACES["home"]]
                 found |= {name: Once(found[name]) for name in twice}
-                found[Combined.name] = Combined(self._combination, found)
+                prompted = self._around.prompted
+                ranks = self._combination if prompted is None else prompted(self._combination)
+                found[Combined.name] = Combined(ranks, found)
             self.now = InUse(found, versions, self._combination)
         for of_one in self._sources.values() if keep_up else ():
             for source in of_one:

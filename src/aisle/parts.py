@@ -32,6 +32,7 @@ from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
 from aisle.models_in_use import ModelsInUse
 from aisle.ports import LexicalIndex, Recommender, Shopper
+from aisle.prompted import Prompted
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
 from aisle.search_ranking import SearchRanking
@@ -82,6 +83,8 @@ class Parts:
         self.meaning = EncoderInUse(stores.models, base, indexes.open_tuned, stores.catalog.seq, self._encoder_switched)
         self.meaning.hold = lambda: self.importing_words
         self.retriever = self._new_retriever()
+        language = indexes.language if settings.language.rank_ms else None
+        self.prompted = Prompted(language, settings, stores.catalog) if language is not None else None
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
         self._rebuilding = threading.Lock()
@@ -135,6 +138,9 @@ class Parts:
             # Snapshots only save time: the log and the catalogue hold everything.
             log.warning("closing: %s", error)
         finally:
+            for one in (self.prompted, self.indexes.language):
+                if one is not None:
+                    one.close()
             self.indexes.lexical.close()
             self.indexes.folder.release()
             self.stores.close()
@@ -270,7 +276,8 @@ class Parts:
     def model_versions(self) -> dict[str, str]:
         """What made this answer, for the slate log."""
         of_meaning = {"encoder": self.encoder_name} if self.encoder_name else {}
-        return {**self.models.now.versions, **self.ranking.versions, **of_meaning}
+        prompted = {"language": self.prompted.name} if self.prompted is not None else {}
+        return {**self.models.now.versions, **self.ranking.versions, **of_meaning, **prompted}
 
     def sources(self, surface: str, instead: Mapping[str, Recommender] = NOTHING) -> list[tuple[Recommender, float]]:
         """The sources of a surface with their weights; those of `instead` take the place of their namesakes."""
@@ -386,6 +393,7 @@ class Parts:
             new_index=self.indexes.new_dense,
             items_of=self._items_of,
             seen=lambda visitor_id: self.replay.folds["seen"].view(visitor_id),  # type: ignore[attr-defined]
+            prompted=self.prompted,
         )
 
     def _neighbourhood(self, how: Finding, whole_histories: bool) -> Neighbourhood:

@@ -31,6 +31,9 @@ _OLDER: Final = 0.7
 _UNSHOWN: Final = 0.1
 """How much it counts that a product which was never shown for a search was not taken."""
 
+_LEAST_LOOKED: Final = 0.1
+"""Least chance of being looked at that a measure divides by."""
+
 _OF_CLICKS: Final = 0.5
 """Most that a list of which something was taken counts beside one that somebody judged."""
 
@@ -90,14 +93,23 @@ class Gathered:
     """Lists of candidates with all that ranking knows of them.
 
     `query` int32[q] says which query each list is of, `ords` int32[n] which
-    products its rows are, `ideal` float64[q] the best discounted sum it could
-    have, also with what was not found.
+    products its rows are, `looked` float32[n] how likely a product was looked at
+    where it stood when it was taken or not (1: somebody judged it); `ideal`
+    float64[q] is the best discounted sum of `true_gain` it could have, also with
+    what was not found.
     """
 
     lists: Lists
     query: NDArray[np.int32]
     ords: Ords
+    looked: Scores
     ideal: NDArray[np.float64]
+
+    @property
+    def true_gain(self) -> Scores:
+        """float32[n]: what orders are measured by. What was taken where few look counts as much more, or every order
+        would lose to the one that was shown (inverse propensity, Joachims et al. 2017; cut at _LEAST_LOOKED)."""
+        return _true(self.lists.gain, self.looked)
 
     def with_lists(self, other: Gathered) -> Gathered:
         """These and those."""
@@ -108,15 +120,17 @@ class Gathered:
                 for name in ("features", "gain", "weight", "sizes", "fold")
             ),
         )
-        query, ords, ideal = (
-            np.concatenate((getattr(self, name), getattr(other, name))) for name in ("query", "ords", "ideal")
+        query, ords, looked, ideal = (
+            np.concatenate((getattr(self, name), getattr(other, name))) for name in ("query", "ords", "looked", "ideal")
         )
-        return Gathered(lists, query, ords, ideal)
+        return Gathered(lists, query, ords, looked, ideal)
 
     def take(self, chosen: NDArray[np.bool_]) -> Gathered:
         """Those lists alone."""
         rows = np.repeat(chosen, self.lists.sizes)
-        return Gathered(self.lists.take(chosen), self.query[chosen], self.ords[rows], self.ideal[chosen])
+        return Gathered(
+            self.lists.take(chosen), self.query[chosen], self.ords[rows], self.looked[rows], self.ideal[chosen]
+        )
 
     def column(self, name: str) -> Scores:
         """float32[n] of a feature."""
@@ -164,7 +178,8 @@ def gather(
         silent = _UNSHOWN if known.of_clicks[number] else 1.0
         gain, weight, best = _told(judged, slice(bounds[number], bounds[number + 1]), ords, silent)
         columns = parts.ranking.columns(query, found, weighed, chosen_rows, known.clicked, popular=known.popular)
-        rows.add(matrix_of(columns, FEATURES), gain, weight, ords, number, int(folds[number]), best)
+        known_for_sure = np.ones(len(ords), np.float32)
+        rows.add(matrix_of(columns, FEATURES), gain, weight, ords, known_for_sure, number, int(folds[number]), best)
     return rows.gathered()
 
 
@@ -194,7 +209,8 @@ def shown(parts: Parts, known: Known, events: Events) -> Gathered:
         weight = _OF_CLICKS * np.where(gain > 0, 1.0, looked[places]).astype(np.float32)
         ords = np.array([parts.ord_of(item) for item in slate["items"]], np.int32)
         fold = int(fold_of(slate["query"], FOLDS))
-        rows.add(matrix, gain, weight, ords, -1 - number, fold, ndcg_of(np.sort(gain)[::-1]))
+        best = ndcg_of(np.sort(_true(gain, looked[places]))[::-1])
+        rows.add(matrix, gain, weight, ords, looked[places], -1 - number, fold, best)
     return rows.gathered()
 
 
@@ -220,6 +236,7 @@ class _Rows:
         self._gain: list[Scores] = [np.empty(0, np.float32)]
         self._weight: list[Scores] = [np.empty(0, np.float32)]
         self._ords: list[Ords] = [np.empty(0, np.int32)]
+        self._looked: list[Scores] = [np.empty(0, np.float32)]
         self._of_list: list[tuple[int, int, int, float]] = []
 
     def add(
@@ -228,6 +245,7 @@ class _Rows:
         gain: Scores,
         weight: Scores,
         ords: Ords,
+        looked: Scores,
         number: int,
         fold: int,
         best: float,
@@ -236,6 +254,7 @@ class _Rows:
         self._gain.append(gain)
         self._weight.append(weight)
         self._ords.append(ords)
+        self._looked.append(looked.astype(np.float32))
         self._of_list.append((number, fold, len(ords), best))
 
     def gathered(self) -> Gathered:
@@ -249,7 +268,12 @@ class _Rows:
             sizes,
             fold,
         )
-        return Gathered(lists, number, np.concatenate(self._ords), of_list[:, 3])
+        return Gathered(lists, number, np.concatenate(self._ords), np.concatenate(self._looked), of_list[:, 3])
+
+
+def _true(gain: Scores, looked: Scores) -> Scores:
+    corrected: Scores = (gain / np.maximum(looked, _LEAST_LOOKED)).astype(np.float32)
+    return corrected
 
 
 def _told(judged: Judgements, of_query: slice, ords: Ords, silent: float) -> tuple[Scores, Scores, float]:

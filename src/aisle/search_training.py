@@ -339,7 +339,7 @@ class _Training:
         scores = self._scores(fitted, measured)
         self._ordered = scores[: int((self._judged.lists.sizes * (self._judged.lists.fold >= FOLDS - _HELD)).sum())]
         compared = Compared.of(
-            measured.lists.sizes, measured.lists.gain, measured.ideal, scores, measured.column("blend")
+            measured.lists.sizes, measured.true_gain, measured.ideal, scores, measured.column("blend")
         )
         good = compared.low > 0
         if good:

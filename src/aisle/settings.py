@@ -20,8 +20,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from aisle.errors import SettingsError
 
 _PREFIX = "AISLE_"
-_OTHER_VARIABLES = frozenset({"AISLE_CACHE_DIR", "AISLE_DATA", "AISLE_TEST_KILLS"})
-"""Where exported encoders are kept, where benchmarks find data, how hard tests try: no shop's settings."""
+_OTHER_VARIABLES = frozenset({"AISLE_CACHE_DIR", "AISLE_DATA", "AISLE_LANGUAGE_KEY", "AISLE_TEST_KILLS"})
+"""Where exported encoders are kept, where benchmarks find data, a key that stands in no file, how hard tests try: no
+shop's settings."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -45,8 +46,8 @@ class EncoderSettings(_Section):
 
     model: str = Field(
         "all-MiniLM-L6-v2",
-        description="all-MiniLM-L6-v2 (embedded), a folder, or a Hugging Face model name already on this machine. "
-        "Empty: lexical search only.",
+        description="all-MiniLM-L6-v2 (embedded), a folder (of Hugging Face's format, or made by "
+        "`aisle compress`), or a Hugging Face model name already on this machine. Empty: lexical search only.",
     )
     tuned: bool = Field(True, description="Whether an encoder that was tuned on this shop may read its searches.")
     languages: tuple[str, ...] = Field(("en",), description="Languages the encoder reads; others search by words only.")
@@ -121,6 +122,38 @@ class RecommendSettings(_Section):
     )
 
 
+class LanguageSettings(_Section):
+    """The language model that is asked by prompts; without one, nothing is."""
+
+    endpoint: str = Field(
+        "",
+        description="Where a server speaks OpenAI's chat completions, such as http://localhost:8000/v1. "
+        "Empty: `model` runs on this machine.",
+    )
+    model: str = Field(
+        "",
+        description="The model's name at the endpoint or, without one, a folder or a Hugging Face name already on this "
+        "machine. Empty: no language model.",
+    )
+    key_variable: str = Field(
+        "AISLE_LANGUAGE_KEY",
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$",
+        description="The environment variable that holds the endpoint's key; the key itself stands in no file.",
+    )
+    timeout_s: float = Field(
+        20.0, gt=0, le=3600, description="Seconds a call may take, with everything that is tried again."
+    )
+    max_tokens: int = Field(256, ge=1, le=100_000, description="Most tokens of an answer.")
+    retries: int = Field(2, ge=0, le=10, description="Times a request is sent again after a fault that may pass.")
+    rank_ms: float = Field(
+        0.0,
+        ge=0,
+        description="Milliseconds a page waits for the model to order a shopper's best candidates by prompt; the order "
+        "stays as it was where it is not in time. 0: it is not asked. Measure with benchmarks/prompting.py first.",
+    )
+    ranked: int = Field(20, ge=2, le=100, description="Candidates, the best by the learned order, that it orders.")
+
+
 class TrainSettings(_Section):
     """What `aisle train` may take, and how it measures."""
 
@@ -179,6 +212,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     search: SearchSettings = SearchSettings()
     recommend: RecommendSettings = RecommendSettings()
+    language: LanguageSettings = LanguageSettings()
     train: TrainSettings = TrainSettings()
     server: ServerSettings = ServerSettings()
     storage: StorageSettings = StorageSettings()

@@ -40,6 +40,7 @@ from aisle.learn.tower import Tower, behaviour_of, words_of
 from aisle.ports import CatalogueFacts, DenseIndex, Recommender
 from aisle.retrieve.arriving import Arriving
 from aisle.retrieve.clicks import TasteOfClicks
+from aisle.retrieve.combined import Ranks
 from aisle.retrieve.complements import Complements
 from aisle.retrieve.content import Content
 from aisle.retrieve.factors import Factors
@@ -100,7 +101,8 @@ class Surroundings:
     an empty index of vectors; `items_of(ords)` tells what the catalogue knows of
     those products, a row each, in order; `now()` is the time it is there;
     `sessions_of(relation)` are the sessions, or orders, as they are now;
-    `seen(visitor_id)` is what somebody was shown.
+    `seen(visitor_id)` is what somebody was shown; `prompted(ranks)` lets a
+    language model put the best of a combination in order.
     """
 
     facts: Callable[[], CatalogueFacts]
@@ -114,6 +116,7 @@ class Surroundings:
     now: Callable[[], int] = now_ms
     sessions_of: Callable[[Relation], SessionIndex] | None = None
     seen: Callable[[str], Seen] | None = None
+    prompted: Callable[[Ranks], Ranks] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ from aisle.types import (
 from aisle.understand.filters import parse_filters
 
 if TYPE_CHECKING:
+    from aisle.lighter import Plan
+    from aisle.lighter_table import Lighter
     from aisle.parts import Parts
     from aisle.protect.keys import Keyring
     from aisle.protect.passwords import AdminPassword
@@ -365,6 +367,18 @@ class Shop:
         InvalidRequest for an unknown name, StorageError.
         """
         return train(self._parts, only=only, progress=progress)
+
+    def compress(self, plan: Plan | None = None, *, progress: Progress | None = None) -> list[Lighter]:
+        """Make the text encoder lighter in `SHOP/lighter/`, and measure what came of it; what serves is untouched.
+
+        The first row is the encoder as it is. Name the `folder` of another as
+        `encoder.model`, and it serves from the next start. Raises ShopBusy while
+        another process trains this shop, InvalidRequest with too few texts,
+        EncoderMissing, ModelError, StorageError.
+        """
+        from aisle.lighter import Plan, compress_shop
+
+        return compress_shop(self._parts, plan or Plan(), progress)
 
     def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
         """Adapt the encoder to labelled texts, as `wanted` says; errors are those of `tuning_shop.tune_shop`."""

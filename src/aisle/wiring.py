@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aisle.adapters.faiss.index import FaissDenseIndex
 from aisle.adapters.files.models import FilesModelStore
+from aisle.adapters.numpy.static_encoder import StaticTextEncoder
 from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
@@ -40,14 +41,14 @@ from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
-from aisle.ports import LexicalIndex, TextClassifier, TextEncoder, VectorStore
+from aisle.ports import LanguageModel, LexicalIndex, TextClassifier, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
-from aisle.represent.card import CARD
+from aisle.represent.card import CARD, STATIC_FILE
 from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
-from aisle.settings import Settings
+from aisle.settings import LanguageSettings, Settings
 from aisle.types import Group, Vectors
 
 log = logging.getLogger("aisle")
@@ -193,12 +194,13 @@ def _indexes(
         folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
         new_dense=FaissDenseIndex,
     )  # fmt: skip
+    indexes.language = open_language_model(settings.language)
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
 
     def open_tuned(place: Path) -> tuple[TextEncoder, DenseFollower]:
-        tuned = _encoder(place, settings, TUNED_CARD)
+        tuned = _text_encoder(place, settings, TUNED_CARD)
         return tuned, _open_dense(indexes, settings, stores, vectors, tuned)
 
     def keep_encoders(names: set[str]) -> None:
@@ -208,6 +210,7 @@ def _indexes(
 
     indexes.open_tuned = open_tuned if settings.encoder.tuned else None
     indexes.keep_encoders = keep_encoders
+    indexes.open_encoder = lambda place: _text_encoder(place, settings)
     return indexes
 
 
@@ -264,10 +267,33 @@ def _open_encoder(path: Path, settings: Settings, progress: Progress | None) -> 
     if not settings.encoder.model:
         return None, ""
     try:
-        return _encoder(ensure_encoder(settings.encoder, path / "models", progress), settings, CARD), ""
+        return _text_encoder(ensure_encoder(settings.encoder, path / "models", progress), settings), ""
     except (ModelError, StorageError, ShopBusy) as error:
         log.error("%s", error)
         return None, f"encoder: {error}"
+
+
+def open_language_model(settings: LanguageSettings) -> LanguageModel | None:
+    """The language model that the settings name; None where they name none. Raises SettingsError.
+
+    Nothing is read or connected to before it is first asked.
+    """
+    if settings.endpoint:
+        from aisle.adapters.openai.language_model import OpenAiLanguageModel
+
+        return OpenAiLanguageModel(
+            settings.endpoint,
+            settings.model,
+            api_key=os.environ.get(settings.key_variable, ""),
+            timeout_s=settings.timeout_s,
+            max_tokens=settings.max_tokens,
+            retries=settings.retries,
+        )
+    if settings.model:
+        from aisle.adapters.huggingface.language_model import HuggingFaceLanguageModel
+
+        return HuggingFaceLanguageModel(settings.model, timeout_s=settings.timeout_s, max_tokens=settings.max_tokens)
+    return None
 
 
 def _encoder(place: Path, settings: Settings, card: str) -> OnnxTextEncoder:
@@ -279,6 +305,14 @@ def _encoder(place: Path, settings: Settings, card: str) -> OnnxTextEncoder:
         batch_tokens=settings.encoder.batch_tokens,
         threads=settings.encoder.threads,
     )
+
+
+def _text_encoder(place: Path, settings: Settings, card: str = CARD) -> TextEncoder:
+    """What lies in that folder: a network, or a table of tokens."""
+    if (place / STATIC_FILE).exists():
+        about = settings.encoder
+        return StaticTextEncoder(place, card=card, languages=about.languages, max_tokens=about.max_tokens)
+    return _encoder(place, settings, card)
 
 
 def _open_photos(

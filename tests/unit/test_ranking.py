@@ -220,6 +220,21 @@ def shown_of(shop: Shop) -> Gathered:
     return shown(parts, Known.of(parts, events), events)
 
 
+def test_an_order_does_not_win_because_it_was_shown() -> None:
+    rng, n = np.random.default_rng(3), 3000
+    looked = np.tile((1 / np.arange(1, 9)).astype(np.float32), n)
+    answers = np.tile(np.repeat([0.3, 0.6], 4), n)  # the better half stands where few look
+    gain = (rng.random(8 * n) < looked * answers).astype(np.float32)
+    sizes = np.full(n, 8, np.int32)
+    rows = np.zeros((8 * n, 1), np.float32)
+    lists = Lists(("bm25",), rows, gain, np.ones(8 * n, np.float32), sizes, np.zeros(n, np.int32))
+    found = Gathered(lists, np.arange(n), np.zeros(8 * n, np.int32), looked, np.ones(n))
+    as_shown = np.tile(-np.arange(8.0), n).astype(np.float32)
+    taken = Compared.of(sizes, gain, np.ones(n), answers.astype(np.float32), as_shown)
+    true = Compared.of(sizes, found.true_gain, np.ones(n), answers.astype(np.float32), as_shown)
+    assert taken.high < 0 < true.low
+
+
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     settings = Settings.checked({"encoder": {"model": ""}}, "test")
     with Shop.open(tmp_path / "empty", settings=settings) as shop:

@@ -201,7 +201,7 @@ def train(
         better = False
         if done >= (state["looks"] + 1) / course.looks:
             found = evaluate()
-            log.debug("%s: step %d: nDCG@10 %.4f (best %.4f)", name, step, found, state["best"])
+            log.debug("%s: step %d: %.4f on what is held out (best %.4f)", name, step, found, state["best"])
             better = found > state["best"]
             state["looks"] += 1
             if better:

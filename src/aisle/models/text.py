@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from aisle.models.pooling import Pooling
 
+KEPT_HEADS: Final = "kept_heads"
+"""In the config of a pruned model: heads of attention that each of its layers has left, each as wide as before."""
+
 
 def read_transformer(source: Path) -> Any:
     """The model in a folder of Hugging Face's format, ready to be traced; nothing is fetched."""
-    from transformers import AutoModel
+    from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
 
+    quiet: Any = logging
+    quiet.disable_progress_bar()  # whoever asked for a model shows a bar of their own
+    if json.loads((source / "config.json").read_text("utf-8")).get(KEPT_HEADS):
+        from safetensors.torch import load_file
+
+        # No config of Hugging Face's can say that heads are fewer and as wide as before, so they are cut off again.
+        config = AutoConfig.from_pretrained(source, local_files_only=True)
+        made: Any = AutoModel  # its from_config has no types
+        network = made.from_config(config, attn_implementation="eager", dtype=torch.float32)
+        for layer in layers_of(network):
+            narrow(layer, range(getattr(config, KEPT_HEADS)), range(config.intermediate_size))
+        network.load_state_dict(load_file(source / "model.safetensors"))
+        return network.eval()
     return AutoModel.from_pretrained(
         source, attn_implementation="eager", use_safetensors=True, local_files_only=True, dtype=torch.float32
     ).eval()  # left in training mode, dropout would be exported with it
+
+
+def narrow(layer: Any, heads: Sequence[int], neurons: Sequence[int]) -> None:
+    """Leave a block of BERT's kind those heads of attention and neurons; its matrices really get smaller."""
+    attention = layer.attention.self
+    width = attention.attention_head_size
+    kept = [head * width + place for head in heads for place in range(width)]
+    for name in ("query", "key", "value"):
+        setattr(attention, name, _part(getattr(attention, name), kept, 0))
+    layer.attention.output.dense = _part(layer.attention.output.dense, kept, 1)
+    attention.num_attention_heads, attention.all_head_size = len(heads), len(kept)
+    layer.intermediate.dense = _part(layer.intermediate.dense, neurons, 0)
+    layer.output.dense = _part(layer.output.dense, neurons, 1)
+
+
+def _part(linear: nn.Linear, kept: Sequence[int], axis: int) -> nn.Linear:
+    """The outputs (axis 0) or inputs (axis 1) of a linear map that are kept."""
+    rows = torch.tensor(list(kept))
+    weight = linear.weight.detach().index_select(axis, rows)
+    bias = linear.bias.detach()
+    part = nn.Linear(weight.shape[1], weight.shape[0])
+    part.weight, part.bias = nn.Parameter(weight), nn.Parameter(bias[rows] if axis == 0 else bias.clone())
+    return part
 
 
 class SentenceNetwork(nn.Module):

@@ -17,6 +17,7 @@ from aisle.ports.encoders import (
     TextEncoder,
 )
 from aisle.ports.indexes import DenseIndex, LexicalIndex, LexicalResult
+from aisle.ports.language import Chosen, LanguageModel, Message
 from aisle.ports.sources import CatalogueFacts, Ranker, Recommender, Shopper
 from aisle.ports.stores import (
     ApiKey,
@@ -38,6 +39,7 @@ __all__ = [
     "CatalogStore",
     "CatalogueFacts",
     "Changes",
+    "Chosen",
     "ClassifierCard",
     "ContentStore",
     "DenseIndex",
@@ -46,8 +48,10 @@ __all__ = [
     "ImageEncoder",
     "KeyStore",
     "LabelStore",
+    "LanguageModel",
     "LexicalIndex",
     "LexicalResult",
+    "Message",
     "ModelStore",
     "Ranker",
     "Reading",

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 from aisle.errors import ModelDamaged
 from aisle.models.pooling import Pooling
@@ -18,6 +18,7 @@ from aisle.models.pooling import Pooling
 CARD = "card.json"
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
+STATIC_FILE = "static.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,38 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderCard(Card):
-    """Of a text encoder: how many tokens it reads, and how they become one vector."""
+    """Of a text encoder: how many tokens it reads, and how they become one vector.
+
+    `made` says how it was made lighter, if it was, and `source` which model is
+    to be tuned in its place: a folder beside the card, or a model's name.
+    """
 
     needs: ClassVar[frozenset[str]] = frozenset({MODEL_FILE, TOKENIZER_FILE})
 
     max_tokens: int
     pooling: Pooling
+    made: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticCard(Card):
+    """Of a text encoder that only looks vectors of tokens up; `made` and `source` as an EncoderCard's."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({STATIC_FILE, TOKENIZER_FILE})
+
+    max_tokens: int
+    made: str = ""
+    source: str = ""
+
+
+TextCard: TypeAlias = EncoderCard | StaticCard
+
+
+def text_card(folder: Path, file: str = CARD) -> TextCard:
+    """The card of a text encoder of either kind. Raises ModelDamaged."""
+    kind = StaticCard if (folder / STATIC_FILE).is_file() else EncoderCard
+    return kind.read(folder, file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

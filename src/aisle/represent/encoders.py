@@ -14,14 +14,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from aisle.errors import EncoderMissing, ModelDamaged, ModelError, ShopBusy, StorageError
-from aisle.represent.card import CARD, AudioCard, Card, EncoderCard, ImageCard, sha256_of
+from aisle.represent.card import CARD, AudioCard, Card, EncoderCard, ImageCard, sha256_of, text_card
 from aisle.settings import EncoderSettings
 
 if os.name == "posix":
@@ -71,8 +71,18 @@ def ensure_encoder(settings: EncoderSettings, models_folder: Path, progress: Pro
 
 
 def source_of(settings: EncoderSettings) -> Path:
-    """The folder of the text encoder as it was published, to tune it. Raises EncoderMissing."""
-    return _locate(settings.model, _TEXT)
+    """The folder of the text encoder as it was published, to tune it. Raises EncoderMissing.
+
+    Of one that was made lighter: of the student or, where there is none, of the teacher.
+    """
+    folder = _exported(settings.model)
+    if folder is None:
+        return _locate(settings.model, _TEXT)
+    source = text_card(folder).source
+    if not source:
+        raise EncoderMissing(f"{folder}: its card names no model in Hugging Face's format that could be tuned")
+    beside = folder / source
+    return beside if (beside / "config.json").exists() else _locate(source, _TEXT)
 
 
 def ensure_image_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
@@ -89,6 +99,9 @@ def _ensure(kind: _Kind, name: str, models_folder: Path, progress: Progress | No
     if not name:
         raise EncoderMissing(f"no {kind.noun} is set: name one under [encoder] {kind.setting}")
     home = models_folder / kind.folder
+    ready = _exported(name) if kind is _TEXT else None
+    if ready is not None:
+        return _taken(ready, name, home)
     try:
         source = _locate(name, kind)
     except EncoderMissing:
@@ -105,6 +118,27 @@ def _ensure(kind: _Kind, name: str, models_folder: Path, progress: Progress | No
         _install(cached, target)
     except OSError as error:
         raise StorageError(f"the {kind.noun} cannot be written: {error}") from error
+    return target
+
+
+def _exported(name: str) -> Path | None:
+    """The folder of that name, if what lies in it can be served as it is."""
+    folder = Path(name).expanduser()
+    return folder if name and (folder / CARD).is_file() else None
+
+
+def _taken(folder: Path, name: str, home: Path) -> Path:
+    """The shop's copy of an encoder that is exported already. Raises ModelDamaged, StorageError."""
+    card = text_card(folder)
+    target = home / f"{_plain(name)}-{card.source_hash[:12]}"
+    if (target / CARD).exists():
+        return target
+    card.verify(folder)
+    try:
+        _install(folder, target, card.files)
+        replace(card, model=name).write(target)
+    except OSError as error:
+        raise StorageError(f"the encoder cannot be written: {error}") from error
     return target
 
 
@@ -178,7 +212,8 @@ def _kept(home: Path, name: str, kind: _Kind) -> Path | None:
         return None
     for folder in sorted(home.glob("[!.]*"), key=lambda f: f.stat().st_mtime, reverse=True):
         try:
-            if kind.card.read(folder).model == name:
+            card = text_card(folder) if kind is _TEXT else kind.card.read(folder)
+            if card.model == name:
                 return folder
         except ModelDamaged:
             continue
@@ -238,14 +273,14 @@ def _run_export(kind: _Kind, name: str, source: Path, out: Path) -> None:
     kind.card.verify(out)
 
 
-def _install(cached: Path, target: Path) -> None:
-    """Link (or, across disks, copy) the exported files into the shop, all at once."""
+def _install(cached: Path, target: Path, files: Iterable[str] | None = None) -> None:
+    """Link (or, across disks, copy) the exported files, or those named, into the shop, all at once."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
-        for file in cached.iterdir():
+        for file in cached.iterdir() if files is None else [cached / one for one in files]:
             try:
                 os.link(file, temporary / file.name)
             except OSError:

@@ -38,10 +38,19 @@ _PARITY_TEXTS = (
 
 
 def export_encoder(
-    source: Path, out: Path, *, name: str, model: str, source_hash: str, card_file: str = CARD
+    source: Path,
+    out: Path,
+    *,
+    name: str,
+    model: str,
+    source_hash: str,
+    card_file: str = CARD,
+    made: str = "",
+    made_of: str = "",
 ) -> EncoderCard:
     """Write model.onnx, tokenizer.json and the card into the empty folder `out`.
 
+    `made` and `made_of` become the card's `made` and `source`: of a model that was made lighter.
     Raises ModelError when the model cannot be exported or the export disagrees with it.
     """
     import torch
@@ -56,7 +65,7 @@ def export_encoder(
         shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
     else:
         AutoTokenizer.from_pretrained(source, local_files_only=True).backend_tokenizer.save(str(out / TOKENIZER_FILE))
-    batches = _batches(out / TOKENIZER_FILE)
+    batches = parity_batches(out / TOKENIZER_FILE)
     original = SentenceNetwork(network, pooling, additive_mask=False).eval()
     with torch.no_grad():
         expected = [original(torch.from_numpy(i), torch.from_numpy(m)).numpy() for i, m in batches]
@@ -84,6 +93,8 @@ def export_encoder(
         pooling=pooling,
         parity=round(parity, 6),
         files={file: sha256_of(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)},
+        made=made,
+        source=made_of,
     )
     card.write(out, card_file)
     return card
@@ -107,7 +118,7 @@ def _to_onnx(network: Any, file: Path) -> None:
     )
 
 
-def _batches(tokenizer_file: Path) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def parity_batches(tokenizer_file: Path) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Ids and masks int64[n, t] of the parity texts: each alone, then all in one padded batch."""
     import numpy as np
     from tokenizers import Tokenizer

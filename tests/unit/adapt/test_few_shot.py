@@ -119,6 +119,17 @@ def test_after_a_kill_it_goes_on_to_the_same_model(source, train, tmp_path, monk
     assert_allclose(resumed.chances(train.texts), whole.chances(train.texts), atol=1e-4)
 
 
+def test_weights_that_are_kept_keep_the_encoder_as_it_was(source, train):
+    brief = {"epochs": 2, "batch": 8, "learning_rate": 2e-3}
+    as_it_was = fit_few_shot(train, source=source, tune=False).encoder.encode(train.texts)
+    cosines = []
+    for kept in (0.0, 0.5, 1.0):
+        tuned = fit_few_shot(train, source=source, recipe=Recipe(kept=kept, **brief)).encoder.encode(train.texts)
+        cosines.append(float((tuned * as_it_was).sum(1).mean()))
+    assert cosines[0] < cosines[1] < cosines[2]
+    assert cosines[2] == pytest.approx(1.0, abs=1e-5)
+
+
 def test_names_count_as_examples(source):
     texts = texts_of(8, 3)
     named, unnamed = (
@@ -164,10 +175,22 @@ def files(tmp_path):
     return ["--train", tmp_path / "train.csv", "--test", tmp_path / "test.csv"]
 
 
-@pytest.mark.parametrize("method", ["frozen", "frozen_named", "nearest_name", "names", "self_training"])
+@pytest.mark.parametrize("method", ["frozen", "frozen_named", "setfit", "nearest_name", "names", "self_training"])
 def test_the_benchmark_writes_a_prediction_for_each_test_text_in_order(method, source, files, benchmark_says, tmp_path):
     figures = benchmark_says(
-        *files, "--encoder", source, "--shots", 5, "--draws", 2, "--method", method, "--out", tmp_path / "out.csv"
+        *files,
+        "--encoder",
+        source,
+        "--shots",
+        5,
+        "--draws",
+        2,
+        "--method",
+        method,
+        "--out",
+        tmp_path / "out.csv",
+        "--recipe",
+        '{"epochs": 1, "batch": 8}',
     )
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
     assert [row["text"] for row in rows] == list(texts_of(30, 1).texts)

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import polars as pl
 
 log = logging.getLogger("aisle.learn")
 
@@ -70,6 +73,17 @@ def read_labelled(file: Path, *, text: str = "", label: str = "", names: Sequenc
 
     Raises InvalidRequest for a file without such columns, without rows, or with labels that `names` lacks.
     """
+    frame = _read(file)
+    columns = (_column(frame.columns, text, TEXT_COLUMNS, file), _column(frame.columns, label, LABEL_COLUMNS, file))
+    rows = [(t, n) for t, n in zip(*(_cells(frame, column) for column in columns), strict=True) if t and n]
+    if len(rows) < len(frame):
+        log.warning("%s: %d rows without a text or a label are left out", file.name, len(frame) - len(rows))
+    if not rows:
+        raise InvalidRequest(f"{file.name} has no row with both {columns[0]} and {columns[1]}", field="data")
+    return Labelled.of([t for t, _ in rows], [n for _, n in rows], names)
+
+
+def _read(file: Path) -> pl.DataFrame:
     import polars as pl
 
     if not file.exists():
@@ -83,17 +97,34 @@ def read_labelled(file: Path, *, text: str = "", label: str = "", names: Sequenc
     if read is None:
         raise InvalidRequest(f"{file.name}: a file of labels is .csv, .tsv, .jsonl or .parquet", field="data")
     try:
-        frame = read()
+        return read()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
-    columns = (_column(frame.columns, text, TEXT_COLUMNS, file), _column(frame.columns, label, LABEL_COLUMNS, file))
-    cells = (frame[column].cast(pl.String).fill_null("").str.strip_chars().to_list() for column in columns)
-    rows = [(t, n) for t, n in zip(*cells, strict=True) if t and n]
-    if len(rows) < len(frame):
-        log.warning("%s: %d rows without a text or a label are left out", file.name, len(frame) - len(rows))
-    if not rows:
-        raise InvalidRequest(f"{file.name} has no row with both {columns[0]} and {columns[1]}", field="data")
-    return Labelled.of([t for t, _ in rows], [n for _, n in rows], names)
+
+
+def _cells(frame: pl.DataFrame, column: str) -> list[str]:
+    import polars as pl
+
+    cells: list[str] = frame[column].cast(pl.String).fill_null("").str.strip_chars().to_list()
+    return cells
+
+
+def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
+    """The texts of a file as `read_labelled` reads it, or of a .txt with one a line; labels are not looked for.
+
+    Raises InvalidRequest for a file that cannot be read or has no texts.
+    """
+    if file.suffix.lower() == ".txt":
+        try:
+            found = [line.strip() for line in file.read_text("utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
+    else:
+        frame = _read(file)
+        found = _cells(frame, _column(frame.columns, text, TEXT_COLUMNS, file))
+    if not any(found):
+        raise InvalidRequest(f"{file.name} has no texts", field="data")
+    return tuple(one for one in found if one)
 
 
 def shared(one: Labelled, other: Labelled) -> int:

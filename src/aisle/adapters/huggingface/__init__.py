@@ -1,0 +1,1 @@
+"""Language models on this machine, run by transformers."""
