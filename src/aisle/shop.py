@@ -18,7 +18,7 @@ from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
 from aisle.keystrokes import Keystrokes
-from aisle.ports import Changes, TextClassifier
+from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
@@ -28,7 +28,7 @@ from aisle.slate import new_list_id, rating_of
 from aisle.surfaces import NOW, Surfaces, dated
 from aisle.training import train
 from aisle.trainings import Training, trainings
-from aisle.tuning_shop import Classifiers, Wanted, tune_shop
+from aisle.tuning_shop import Classifiers, Wanted, opened_classifier, tune_shop
 from aisle.types import (
     Ack,
     Context,
@@ -77,7 +77,7 @@ class Shop:
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
         self._answering = Answering(parts, self._surfaces.library)
-        self._classifiers = Classifiers(parts.stores.models, _open_classifier)
+        self._classifiers = Classifiers(parts.stores.models, opened_classifier)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -327,8 +327,7 @@ class Shop:
     ) -> ImportSummary:
         """Take in what people say of products for queries: TREC qrels, or a table with query, item_id and grade.
 
-        `queries` says what the query ids of qrels stand for; `irrelevant` is the
-        highest grade that means no. `train` learns to rank from them.
+        `queries` says what the query ids of qrels stand for; `irrelevant` is the highest grade that means no.
         """
         named = Path(queries) if queries is not None else None
         return self._importer().judgements(Path(source), queries=named, irrelevant=irrelevant, progress=progress)
@@ -362,19 +361,16 @@ class Shop:
     def train(self, *, only: Sequence[str] = (), progress: Progress | None = None) -> list[ModelVersion]:
         """Train every model on the log, or `only` those named; each is measured, and serves only if it is better.
 
-        A model that got no version has an empty `version` and a note that says
-        why. Raises ShopBusy while another process trains this shop,
-        InvalidRequest for an unknown name, StorageError.
+        A model that got no version has an empty `version` and a note that says why. Raises ShopBusy while another
+        process trains this shop, InvalidRequest for an unknown name, StorageError.
         """
         return train(self._parts, only=only, progress=progress)
 
     def compress(self, plan: Plan | None = None, *, progress: Progress | None = None) -> list[Lighter]:
         """Make the text encoder lighter in `SHOP/lighter/`, and measure what came of it; what serves is untouched.
 
-        The first row is the encoder as it is. Name the `folder` of another as
-        `encoder.model`, and it serves from the next start. Raises ShopBusy while
-        another process trains this shop, InvalidRequest with too few texts,
-        EncoderMissing, ModelError, StorageError.
+        The first row is the encoder as it is; another serves once its `folder` is named as `encoder.model`. Raises
+        ShopBusy while another trains, InvalidRequest for too few texts, EncoderMissing, ModelError, StorageError.
         """
         from aisle.lighter import Plan, compress_shop
 
@@ -383,13 +379,11 @@ class Shop:
     def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
         """Adapt the encoder to labelled texts, as `wanted` says; errors are those of `tuning_shop.tune_shop`."""
         models = self._parts.stores.models
-        return tune_shop(self.path / "models", models, self.settings, wanted, _open_classifier, progress)
+        return tune_shop(self.path / "models", models, self.settings, wanted, opened_classifier, progress)
 
     def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
         """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""
-        classifier = self._classifiers.of(task)
-        chances = classifier.classify(texts)
-        return [dict(zip(classifier.names, row, strict=True)) for row in chances.tolist()]
+        return self._classifiers.classify(task, texts)
 
     # ------------------------------------------------------------------ look
 
@@ -454,9 +448,3 @@ class Shop:
     def export(self, visitor_id: str) -> dict[str, Any]:
         """All that is stored about a shopper."""
         return desk.export(self._parts, visitor_id)
-
-
-def _open_classifier(folder: Path) -> TextClassifier:
-    from aisle.wiring import open_classifier
-
-    return open_classifier(folder)

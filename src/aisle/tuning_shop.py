@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -199,3 +199,16 @@ class Classifiers:
             kept = active.version, self._open(self._models.folder(task, active.version))
             self._opened[task] = kept
         return kept[1]
+
+    def classify(self, task: str, texts: Sequence[str]) -> list[dict[str, float]]:
+        """How likely each label of the task is for each text; errors as `of`."""
+        classifier = self.of(task)
+        chances = classifier.classify(texts)
+        return [dict(zip(classifier.names, row, strict=True)) for row in chances.tolist()]
+
+
+def opened_classifier(folder: Path) -> TextClassifier:
+    """As `wiring.open_classifier`, which is imported only when a classifier is needed."""
+    from aisle.wiring import open_classifier
+
+    return open_classifier(folder)

@@ -46,7 +46,7 @@ class StaticRecipe:
     """
 
     rare: float = 1e-3
-    strengths: tuple[float, ...] = (0.3, 1.0, 3.0)
+    strengths: tuple[float, ...] = (1.0, 3.0, 10.0, 30.0)
     dims: int = 256
     steps: int = 12
     tokens: int = 128
