@@ -4,41 +4,58 @@ For the task `intent` those are searches that several shoppers made and nobody
 said anything of, the most frequent first; for `category` the titles of products
 that have no category, those that sell now first. A search of one shopper alone
 is never shown, nor kept with a label: it may say who they are.
+
+Once a classifier was tuned for the task, those of them come first of which it
+is not sure, which stand for many others and are unlike what has a label.
 """
 
 from __future__ import annotations
 
 import csv
+import logging
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from aisle.errors import InvalidRequest, NotFound, StorageError
+from aisle.errors import AisleError, InvalidRequest, NotFound, StorageError
+from aisle.learn.adapt.worth_labelling import NEAR, SHARE, Worth, worth_labelling
+from aisle.ports import TextClassifier
 from aisle.types import Label, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
+
+log = logging.getLogger("aisle")
 
 INTENTS: Final = ("product", "navigation", "help", "order", "promotion")
 """What a search is read as without any label, and so the first names to choose from."""
 MAX_TEXT: Final = 1_000
 MAX_LABEL: Final = 100
 MAX_LABELS_SHOWN: Final = 200
+MOST_READ: Final = 300
+"""Texts that wait, and texts that have a label, that are read to tell which are worth more: a second's work."""
+SURE: Final = 0.9
+"""A chance from which on a model's doubt is no reason."""
 TASK: Final = r"[a-z][a-z0-9_-]{0,39}"
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason: `asked` `value` times by several shoppers; `uncategorised`; `popular` now."""
+    """A reason: `asked` `value` times by several shoppers; `uncategorised`; `popular` now.
 
-    kind: Literal["asked", "uncategorised", "popular"]
-    value: int = 0
+    By what a model says: `doubt` between the two labels of `names`, of the first of which it is sure by the share
+    `value`; `alike`: it stands for that share of the texts that wait; `unlike` all that has a label.
+    """
+
+    kind: Literal["asked", "uncategorised", "popular", "doubt", "alike", "unlike"]
+    value: float = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +77,15 @@ class LabelDesk:
     queue: tuple[Waiting, ...]
 
 
-def label_desk(parts: Parts, task: str, top_k: int) -> LabelDesk:
+def label_desk(parts: Parts, task: str, top_k: int, classifier_of: Callable[[str], TextClassifier]) -> LabelDesk:
     """The labels given for a task, and the `top_k` texts most worth one. Raises InvalidRequest."""
     said = labels(parts, task)
     known = {one.text.casefold() for one in said}
     waiting = _waiting(parts, task, known)
     counts = Counter(one.label for one in said)
     names = [*counts.most_common(), *((name, 0) for name in _usual(parts, task) if name not in counts)]
-    return LabelDesk(task, len(said), tuple(names[:MAX_LABELS_SHOWN]), len(waiting), tuple(waiting[:top_k]))
+    queue = _by_worth(parts, task, waiting, said, top_k, classifier_of) if waiting else []
+    return LabelDesk(task, len(said), tuple(names[:MAX_LABELS_SHOWN]), len(waiting), tuple(queue))
 
 
 def labels(parts: Parts, task: str) -> list[Label]:
@@ -116,6 +134,41 @@ def _waiting(parts: Parts, task: str, known: set[str]) -> list[Waiting]:
                 found[title.casefold()] = Waiting(title, (Why("uncategorised"), *also))
         return list(found.values())
     return []
+
+
+def _by_worth(
+    parts: Parts, task: str, waiting: list[Waiting], said: list[Label], top_k: int,
+    classifier_of: Callable[[str], TextClassifier],
+) -> list[Waiting]:  # fmt: skip
+    """The `top_k` most worth a label of the first that wait; as they came where no model can say."""
+    first, encoder = waiting[:MOST_READ], parts.indexes.encoder
+    if encoder is None:
+        return waiting[:top_k]
+    try:
+        classifier = classifier_of(task)
+        texts = [one.text for one in first]
+        chances, vectors = classifier.classify(texts), encoder.encode(texts)
+        labelled = encoder.encode([one.text for one in said[-MOST_READ:]]) if said else None
+        found = worth_labelling(vectors, chances=chances, names=classifier.names, labelled=labelled, top_k=top_k)
+    except NotFound:  # nothing was tuned for this task yet
+        return waiting[:top_k]
+    except (AisleError, RuntimeError) as error:
+        log.warning("what waits for a label is not ordered by its worth: %s", error)
+        return waiting[:top_k]
+    chosen = {one.row for one in found}
+    rest = [one for row, one in enumerate(waiting) if row not in chosen]
+    ordered = [replace(first[one.row], reasons=(*_why(one, len(first)), *first[one.row].reasons)) for one in found]
+    return [*ordered, *rest][:top_k]
+
+
+def _why(worth: Worth, n_waiting: int) -> tuple[Why, ...]:
+    doubt: tuple[Why, ...] = ()
+    if worth.between and worth.between[0][1] < SURE:
+        doubt = (Why("doubt", worth.between[0][1], tuple(name for name, _ in worth.between)),)
+    unlike = (Why("unlike"),) if worth.nearest < NEAR else ()
+    n_alike = round(worth.alike * n_waiting)  # itself among them
+    alike = (Why("alike", worth.alike),) if worth.alike >= SHARE and n_alike > 2 else ()
+    return (*doubt, *unlike, *alike)
 
 
 def _usual(parts: Parts, task: str) -> Sequence[str]:

@@ -411,7 +411,7 @@ class Shop:
 
     def label_desk(self, task: str, *, top_k: int = 20) -> labelling.LabelDesk:
         """The label names known for a task, and the texts most worth a label."""
-        return labelling.label_desk(self._parts, task, top_k)
+        return labelling.label_desk(self._parts, task, top_k, self._classifiers.of)
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are behind, and which parts cannot help now."""

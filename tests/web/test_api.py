@@ -430,7 +430,7 @@ def test_labels_are_given_and_taken_back(make_api: Any) -> None:
     own.client.post("/v1/events", json=rows, headers=own.events)
     path = "/v1/admin/labels/intent"
     body = good(own.client.get(path, headers=own.admin), LabelsAnswer)
-    assert body["queue"] == [{"text": "where is my order", "reasons": [{"kind": "asked", "value": 3}]}]
+    assert body["queue"] == [{"text": "where is my order", "reasons": [{"kind": "asked", "value": 3, "names": []}]}]
     assert {"name": "order", "count": 0} in body["names"]
     said = own.client.post(path, json={"text": "where is my order", "label": "order"}, headers=own.admin)
     assert good(said, LabelledAnswer) == {"task": "intent", "n_labels": 1}

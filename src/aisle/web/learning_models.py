@@ -52,8 +52,12 @@ class LabelName(Answer):
 class WhyPart(Answer):
     """Why a text is worth a label."""
 
-    kind: Literal["asked", "uncategorised", "popular"]
-    value: int = Field(ge=0, description="How often, for `asked`; else 0.")
+    kind: Literal["asked", "uncategorised", "popular", "doubt", "alike", "unlike"]
+    value: float = Field(
+        ge=0, description="For `asked` how often; for `doubt` how sure the model is of the first name; for `alike` the "
+        "share of the waiting texts that say much the same; else 0.",
+    )  # fmt: skip
+    names: list[str] = Field(description="For `doubt` the two labels that the model thinks of, the likelier first.")
 
 
 class WaitingPart(Answer):

@@ -20,8 +20,10 @@ import numpy as np
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.linear import Floats
 
-_NEAR: Final = 0.6
+NEAR: Final = 0.6
 """The cosine from which on two short texts say much the same."""
+SHARE: Final = 0.005
+"""Of all texts: what stands for fewer is not worth saying so."""
 _SEEN: Final = 2000
 """Texts by which density is measured, drawn at random from more."""
 _CHUNK: Final = 2048
@@ -52,9 +54,9 @@ class Worth:
             verb = "hesitates between" if hesitates else "leans to"
             joint = "and" if hesitates else "over"
             parts.append(f"the model {verb} {first} ({p_first:.0%}) {joint} {second} ({p_second:.0%})")
-        if self.nearest < _NEAR:
+        if self.nearest < NEAR:
             parts.append("no labelled text is like it")
-        if self.alike >= 0.005:
+        if self.alike >= SHARE:
             parts.append(f"it stands for {self.alike:.1%} of the texts")
         return "; ".join(parts) or "it is unlike what is above it"
 
@@ -120,7 +122,7 @@ def _density(vectors: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]
     for begin in range(0, len(vectors), _CHUNK):
         cosines = vectors[begin : begin + _CHUNK] @ seen.T
         density[begin : begin + _CHUNK] = np.partition(cosines, -n_near, axis=1)[:, -n_near:].mean(1)
-        alike[begin : begin + _CHUNK] = (cosines >= _NEAR).mean(1)
+        alike[begin : begin + _CHUNK] = (cosines >= NEAR).mean(1)
     return np.clip(density, 0.0, 1.0), alike
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from aisle.labelling import TASK, LabelDesk
+from aisle.plain import plain
 from aisle.web.edge import Edge, described, json_body, keyed, validated
 from aisle.web.learning_models import LabelBody, LabelledAnswer, LabelsAnswer
 from aisle.web.limits import read_json
@@ -60,8 +61,5 @@ def _desk_answer(desk: LabelDesk) -> dict[str, Any]:
         "n_labels": desk.n_labels,
         "names": [{"name": name, "count": count} for name, count in desk.names],
         "n_waiting": desk.n_waiting,
-        "queue": [
-            {"text": one.text, "reasons": [{"kind": why.kind, "value": why.value} for why in one.reasons]}
-            for one in desk.queue
-        ],
+        "queue": [{"text": one.text, "reasons": [plain(why) for why in one.reasons]} for one in desk.queue],
     }

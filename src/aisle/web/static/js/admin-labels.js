@@ -3,6 +3,7 @@
 import { $, fill, h, icon } from "./dom.js";
 import { number, t, tn } from "./i18n.js";
 
+const percent = (share) => `${number(Math.round(100 * share))}%`;
 const AT_ONCE = 20;
 const BUTTONS = 9; // one for each number key
 const LOOK_AGAIN_MS = 60_000;
@@ -108,7 +109,14 @@ export function startLabelling(ask) {
 
   // ----------------------------------------------------------- drawing
 
-  const why = (one) => one.reasons.map((reason) => (reason.kind === "asked" ? tn("admin.why_asked", reason.value) : t(`admin.why_${reason.kind}`))).join(t("admin.comma"));
+  function reasonText({ kind, value, names }) {
+    if (kind === "asked") return tn("admin.why_asked", value);
+    if (kind !== "doubt") return t(`admin.why_${kind}`, { n: percent(value) });
+    const sure = value >= 2 * (1 - value);
+    return t(sure ? "admin.why_leans" : "admin.why_doubt", { first: names[0], second: names[1], n: percent(value) });
+  }
+
+  const why = (one) => one.reasons.map(reasonText).join(t("admin.comma"));
 
   function choices() {
     const { names } = state.desk;
