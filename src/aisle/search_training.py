@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -62,6 +62,9 @@ _QUERIES_A_SECOND: Final = 12
 
 _HELD: Final = 3
 """Of FOLDS parts, those that nothing which is measured learns from."""
+
+_LITTLE: Final = 200_000
+"""Rows up to which trees are fitted in seconds, and every list is measured by some that never saw it."""
 
 _HALVES: Final = ("even", "odd")
 _CANDIDATES: Final = 60
@@ -333,14 +336,18 @@ class _Training:
         found = self._judged.with_lists(self._shown)
         if len(found.lists) < LEAST_QUERIES:
             raise _NotTrained("there are too few searches and judgements")
-        held = found.lists.fold >= FOLDS - _HELD
-        fitted = self._fit(RANKING, "past", lambda work: self._trees(found.take(~held), work))
-        measured = found.take(held)
-        scores = self._scores(fitted, measured)
-        self._ordered = scores[: int((self._judged.lists.sizes * (self._judged.lists.fold >= FOLDS - _HELD)).sum())]
-        compared = Compared.of(
-            measured.lists.sizes, measured.true_gain, measured.ideal, scores, measured.column("blend")
-        )
+        pieces: list[tuple[NDArray[Any], ...]] = []
+        for name, held in _held_parts(found.lists.fold, len(found.ords)):
+            learned, measured = found.take(~held), found.take(held)
+            if pieces and (not len(measured.lists) or len(learned.lists.telling()) < LEAST_QUERIES):
+                continue
+            fitted = self._fit(RANKING, name, partial(self._trees, learned))
+            scores = self._scores(fitted, measured)
+            if not pieces:
+                kept = self._judged.lists.fold >= FOLDS - _HELD
+                self._ordered = scores[: int((self._judged.lists.sizes * kept).sum())]
+            pieces.append((measured.lists.sizes, measured.true_gain, measured.ideal, scores, measured.column("blend")))
+        compared = Compared.of(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
         good = compared.low > 0
         if good:
             fitted = self._fit(RANKING, "all", lambda work: self._trees(found, work))
@@ -393,6 +400,15 @@ class _Training:
             logits[best] = reranker.score(self._known.judged.queries[number], read)
             taken.append(1000 * (time.perf_counter() - began))
         return logits, float(np.median(taken)) if taken else 0.0
+
+
+def _held_parts(fold: NDArray[np.int32], n_rows: int) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """What is kept to measure on; where there is little, then each other part too, learned without it, for the few
+    that are kept cannot tell a small gain from chance."""
+    yield "past", fold >= FOLDS - _HELD
+    if n_rows <= _LITTLE:
+        for end in range(FOLDS - _HELD, 0, -_HELD):
+            yield f"without-{end}", (fold >= end - _HELD) & (fold < end)
 
 
 def _weighed(found: Gathered, over: Scores, logits: Scores) -> tuple[float, Scores]:
