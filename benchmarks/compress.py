@@ -39,6 +39,7 @@ from aisle.adapters.numpy.static_encoder import StaticTextEncoder
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.learn.adapt.distil import Recipe, pieces, write_pruned
 from aisle.learn.adapt.labelled import Labelled, read_labelled
+from aisle.learn.adapt.linear import fit_linear
 from aisle.learn.adapt.prune import Size
 from aisle.lighter import Plan, Teacher, compress
 from aisle.lighter_table import FULL, timed
@@ -50,7 +51,6 @@ from aisle.settings import EncoderSettings
 from aisle.types import Vectors
 
 _DISCOUNT = 1 / np.log2(np.arange(2, 12))
-_STRENGTHS = (1.0, 10.0, 100.0)
 """Of the regression: how much the errors count beside half the squared weights."""
 _CHUNK = 2048
 
@@ -117,39 +117,10 @@ def ndcg(asked: Asked, queries: Vectors, products: Vectors) -> NDArray[np.float6
     return found
 
 
-def regression(vectors: Vectors, labels: NDArray[np.int32], n: int, strength: float) -> tuple[Any, Any]:
-    """Weights float[dim, n] and biases of multinomial logistic regression (L-BFGS); `strength` as in _STRENGTHS."""
-    import torch
-
-    x, y = torch.from_numpy(vectors), torch.from_numpy(labels.astype(np.int64))
-    weights = torch.zeros(vectors.shape[1], n, requires_grad=True)
-    biases = torch.zeros(n, requires_grad=True)
-    solver = torch.optim.LBFGS([weights, biases], max_iter=100, history_size=10, line_search_fn="strong_wolfe")
-
-    def loss() -> Any:
-        solver.zero_grad()
-        wrong = torch.nn.functional.cross_entropy(x @ weights + biases, y, reduction="sum")
-        total = strength * wrong + 0.5 * weights.square().sum()
-        total.backward()
-        return total
-
-    solver.step(loss)
-    return weights.detach().numpy(), biases.detach().numpy()
-
-
 def accuracy(train: Labelled, test: Labelled, encode: Callable[[Sequence[str]], Vectors]) -> float:
-    """Share told right; the strength is chosen on a fifth of the training texts."""
-    n = len(train.names)
-    vectors = encode(train.texts)
-    order = np.random.default_rng(0).permutation(len(train))
-    held, learned = order[: len(order) // 5], order[len(order) // 5 :]
-
-    def right(rows: NDArray[np.intp], strength: float, asked: Vectors, labels: NDArray[np.int32]) -> float:
-        weights, biases = regression(vectors[rows], train.labels[rows], n, strength)
-        return float(((asked @ weights + biases).argmax(1) == labels).mean())
-
-    best = max(_STRENGTHS, key=lambda s: right(learned, s, vectors[held], train.labels[held]))
-    return right(order, best, encode(test.texts), test.labels)
+    """Share told right; the strength is chosen by cross-validation on the training texts."""
+    fitted = fit_linear(encode(train.texts), train.labels, len(train.names))
+    return float((fitted.predict(encode(test.texts)) == test.labels).mean())
 
 
 class Vectored:

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from aisle.errors import InvalidRequest
-from aisle.learn.adapt.linear import fit_linear, fit_soft, folds_of, softmax
+from aisle.learn.adapt.linear import fit_linear, folds_of, softmax
 
 
 def clusters(n, n_labels=6, dim=24, noise=0.25, seed=0):
@@ -62,13 +62,6 @@ def test_a_text_without_weight_teaches_nothing():
     asked, _ = clusters(300, seed=3)
     alone = fit_linear(vectors, labels, 6, strengths=(10.0,)).predict(asked)
     assert (fit_linear(both, of_both, 6, strengths=(10.0,), weight=weight).predict(asked) == alone).mean() > 0.99
-
-
-def test_shares_of_one_label_are_that_label():
-    vectors, labels = clusters(200)
-    asked, _ = clusters(300, seed=3)
-    hard, soft = fit_linear(vectors, labels, 6, strengths=(10.0,)), fit_soft(vectors, np.eye(6, dtype="f4")[labels], 10)
-    assert_allclose(soft.chances(asked), hard.chances(asked), atol=1e-4)
 
 
 def test_folds_hold_out_each_text_once_but_never_a_labels_only_one():

@@ -97,14 +97,6 @@ def fit_linear(
     return Linear(last.weights, last.bias, chosen, held)
 
 
-def fit_soft(vectors: Floats, target: Floats, strength: float, *, weight: Floats | None = None) -> Linear:
-    """Fit on shares float32[n, labels] instead of labels: each row says how much a text has of each label."""
-    _check(vectors, np.zeros(len(vectors), np.int32), (strength,))
-    weight = np.ones(len(vectors), np.float32) if weight is None else weight
-    (found,) = _path(vectors, target, weight, [strength])
-    return found
-
-
 def folds_of(
     labels: NDArray[np.int32], rng: np.random.Generator, n: int = FOLDS
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
