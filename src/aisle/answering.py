@@ -12,6 +12,7 @@ from aisle.understand.text import key, words
 from aisle.understand.wordlists import GENDERS, STOP_WORDS
 
 if TYPE_CHECKING:
+    from aisle.intents import Intents
     from aisle.parts import Parts
 
 MAX_OFFERS = 6
@@ -22,15 +23,17 @@ MAX_TITLE_WORDS = 6
 class Answering:
     """Reads the shop's pages and promotions for a query's intent; made anew each time, for offers end."""
 
-    def __init__(self, parts: Parts, library: Library) -> None:
-        self._parts, self._library = parts, library
+    def __init__(self, parts: Parts, library: Library, intents: Intents) -> None:
+        self._parts, self._library, self._intents = parts, library, intents
         self._titles: tuple[int, dict[str, Page]] = (-1, {})
 
-    def answered(self, slate: Slate) -> Slate:
+    def answered(self, slate: Slate, ignore: Sequence[str] = ()) -> Slate:
         """The slate with what answers its query; a query that is a page's name leads to the page."""
-        query = slate.query
-        if query is None or not query.text.strip():
+        if slate.query is None or not slate.query.text.strip():
             return slate
+        query = self._intents.read(slate.query, ignore)
+        if query is not slate.query:
+            slate = replace(slate, query=query)
         if query.intent == "promotion":
             return replace(slate, answers=self._offers(query))
         if query.intent in ("product", "navigation") and (page := self._page_called(query)):

@@ -17,6 +17,7 @@ from aisle import desk, labelling
 from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
+from aisle.intents import Intents
 from aisle.keystrokes import Keystrokes
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
@@ -76,8 +77,8 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
-        self._answering = Answering(parts, self._surfaces.library)
         self._classifiers = Classifiers(parts.stores.models, opened_classifier)
+        self._answering = Answering(parts, self._surfaces.library, Intents(self._classifiers))
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -156,7 +157,7 @@ class Shop:
         slate = kept or self._searching.search(query, conditions, counted, page, hits_per_page, sort, ignore, shopper)
         if kept is None and slate.degraded == self._parts.lacking:  # nothing that may be better the next time
             self._parts.answers.put(asked, slate)
-        slate = self._answering.answered(slate)
+        slate = self._answering.answered(slate, ignore)
         if known is not None and shopper is None:  # everybody's answer: what it is to this shopper is logged beside
             slate = self._searching.beside(known, slate)
         rescue = self._surfaces.rescue(slate, visitor_id, context)
@@ -325,10 +326,8 @@ class Shop:
         irrelevant: float = 0.0,
         progress: Progress | None = None,
     ) -> ImportSummary:
-        """Take in what people say of products for queries: TREC qrels, or a table with query, item_id and grade.
-
-        `queries` says what the query ids of qrels stand for; `irrelevant` is the highest grade that means no.
-        """
+        """Take in what people say of products for queries: TREC qrels, whose query ids `queries` explains, or a table
+        with query, item_id and grade. `irrelevant` is the highest grade that means no."""
         named = Path(queries) if queries is not None else None
         return self._importer().judgements(Path(source), queries=named, irrelevant=irrelevant, progress=progress)
 
