@@ -183,11 +183,17 @@ def _figures(right: int, missed: int, made_up: int) -> dict[str, float]:
     return {"n": right + missed, "precision": round(precision, 4), "recall": round(recall, 4), "f1": round(f1, 4)}
 
 
+FILES = ("queries", "held_out", "held_out_2")
+"""Of understanding/; chinese.py asks those of a Chinese shop."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--luma", type=Path, required=True, help="folder with feed.tsv, promotions.csv, pages/")
     parser.add_argument("--demo-products", type=int, default=600)
-    parser.add_argument("--queries", type=Path, nargs="*", default=sorted((HERE / "understanding").glob("*.jsonl")))
+    parser.add_argument(
+        "--queries", type=Path, nargs="*", default=[HERE / "understanding" / f"{name}.jsonl" for name in FILES]
+    )
     parser.add_argument("--work", type=Path, help="folder that keeps the shops between runs")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
