@@ -14,6 +14,7 @@ from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
 from aisle.learn.adapt import few_shot
 from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, read_few_shot
 from aisle.learn.adapt.labelled import Labelled
+from aisle.testing.small_encoder import make_small_encoder
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "few_shot.py"
 NOISE = ("my", "the", "your", "please", "today", "again", "order", "now", "hello", "shop", "thing", "still")
@@ -23,29 +24,14 @@ KEYS = {
     "account": ("account", "login", "password", "name"),
     "invoice": ("invoice", "bill", "tax", "receipt"),
 }
+WORDS = [*NOISE, *(word for key in KEYS.values() for word in key)]
 RECIPE = Recipe(epochs=30, batch=12, learning_rate=3e-3)
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """The folder of a random model in Hugging Face's format."""
-    import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("source")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *NOISE, *(word for key in KEYS.values() for word in key)]
-    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    config = BertConfig(vocab_size=len(words), max_position_embeddings=64, initializer_range=0.3, **sizes)
-    BertModel(config).save_pretrained(folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 48}))
-    return folder
+    """The folder of a random encoder in Hugging Face's format."""
+    return make_small_encoder(tmp_path_factory.mktemp("source"), WORDS, letters=False)
 
 
 def texts_of(n, seed):

@@ -9,10 +9,11 @@ from aisle.learn.adapt.pairs import Clicks, Graded, Pairs, area
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tagging import Tagged, Tagging
 from aisle.learn.adapt.tune import tune
+from aisle.testing.small_encoder import save_small_tokenizer
 
-from .conftest import COLOURS, THINGS, save_tokenizer, vocabulary
+from .conftest import COLOURS, THINGS, WORDS
 
-WORDS = [word for kind in THINGS.values() for word in kind]
+NOUNS = [word for kind in THINGS.values() for word in kind]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,8 @@ def test_grades_must_tell_something():
 
 def test_words_get_their_tags(source, tmp_path):
     rng = np.random.default_rng(0)
-    rows = [[str(rng.choice(COLOURS)), "please", str(rng.choice(WORDS)), "a"] for _ in range(300)]
-    tag = dict.fromkeys(COLOURS, "colour") | dict.fromkeys(WORDS, "thing")
+    rows = [[str(rng.choice(COLOURS)), "please", str(rng.choice(NOUNS)), "a"] for _ in range(300)]
+    tag = dict.fromkeys(COLOURS, "colour") | dict.fromkeys(NOUNS, "thing")
     words = tuple(tuple(rng.permutation(row).tolist()) for row in rows)
     data = Tagged(words, tuple(tuple(tag.get(w, "O") for w in row) for row in words))
     recipe = Recipe.of("full", epochs=12, batch=8, held=0.2, learning_rate=3e-3, head_rate=3.0, dropout=0.0)
@@ -94,7 +95,7 @@ def test_tags_must_fit_their_words():
 @pytest.fixture(scope="module")
 def written():
     rng = np.random.default_rng(0)
-    drawn = [(str(rng.choice(COLOURS)), str(rng.choice(WORDS))) for _ in range(120)]
+    drawn = [(str(rng.choice(COLOURS)), str(rng.choice(NOUNS))) for _ in range(120)]
     return Written(tuple(f"{c} {w}" for c, w in drawn), tuple(f"a {w} {c} please" for c, w in drawn))
 
 
@@ -104,19 +105,17 @@ def language(tmp_path_factory):
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
 
+    folders = {kind: tmp_path_factory.mktemp(kind) for kind in ("causal", "seq2seq")}
+    n = max(save_small_tokenizer(folder, WORDS) for folder in folders.values())
     torch.manual_seed(0)
-    n = len(vocabulary())
     causal = GPT2LMHeadModel(GPT2Config(vocab_size=n, n_positions=64, n_embd=32, n_layer=2, n_head=2, eos_token_id=3,
                                         bos_token_id=2, initializer_range=0.2))  # fmt: skip
     sequence = T5ForConditionalGeneration(
         T5Config(vocab_size=n, d_model=32, d_ff=64, d_kv=16, num_layers=2, num_heads=2, eos_token_id=3, pad_token_id=0,
                  decoder_start_token_id=0, initializer_factor=1.0)
     )  # fmt: skip
-    folders = {}
-    for kind, model in (("causal", causal), ("seq2seq", sequence)):
-        folders[kind] = tmp_path_factory.mktemp(kind)
-        model.save_pretrained(folders[kind])
-        save_tokenizer(folders[kind])
+    causal.save_pretrained(folders["causal"])
+    sequence.save_pretrained(folders["seq2seq"])
     return folders
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, ModelError, StorageError
 from aisle.learn.adapt.methods import merged
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import arithmetic, padded
+from aisle.learn.adapt.tasks import Rows, arithmetic, padded
 from aisle.learn.tuning import Tokens
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Written:
             raise InvalidRequest("there must be an answer for each prompt, one at least", field="data")
 
 
-class Generation:
+class Generation(Rows):
     """Negative log likelihood of each answer's tokens, and of its end; a unit is a prompt with its answer."""
 
     measure = "likelihood"
@@ -81,9 +81,6 @@ class Generation:
                     )
                 self._answers[number] = self._answers[number][:room]
         self._rows = np.arange(len(data.prompts))
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self._prompts[row]) + len(self._answers[row]) for row in self._rows.tolist()], np.int64)
@@ -147,17 +144,6 @@ class Generation:
         network.train(was)
         each = lost / max(1, n)
         return {"perplexity": math.exp(min(each, 700.0)), "likelihood": -each}
-
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        order = rng.permutation(len(self._rows))
-        n = min(round(share * len(order)), len(order) - 1)
-        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
-
-    def _part(self, numbers: NDArray[np.intp]) -> Self:
-        part = object.__new__(type(self))
-        part.__dict__.update(self.__dict__)
-        part._rows = self._rows[numbers]
-        return part
 
 
 def write_language_model(adapted: Adapted, source: Path, folder: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, ModelError, StorageError
 from aisle.learn.adapt.methods import Kind, merged
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import AT_ONCE, arithmetic, padded, tokens_read
+from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
 from aisle.models.pooling import pooling_of
 
@@ -31,7 +31,7 @@ _MASKS: Final = ("[MASK]", "<mask>")
 _TEMPERATURE: Final = 0.05
 
 
-class _Texts:
+class _Texts(Rows):
     """Texts without labels; a unit is a text. Duplicates are read once."""
 
     kind: Kind = "encoder"
@@ -44,9 +44,6 @@ class _Texts:
         self.tokens = Tokens(source / "tokenizer.json", tokens_read(source, recipe)).of(self.texts)
         self._rows = np.arange(len(self.texts))
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self.tokens[row]) for row in self._rows.tolist()], np.int64)
 
@@ -56,17 +53,6 @@ class _Texts:
 
     def _batch(self, units: NDArray[np.intp]) -> list[NDArray[np.int64]]:
         return [self.tokens[row] for row in self._rows[units].tolist()]
-
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        order = rng.permutation(len(self._rows))
-        n = min(round(share * len(order)), len(order) - 1)
-        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
-
-    def _part(self, numbers: NDArray[np.intp]) -> Self:
-        part = object.__new__(type(self))
-        part.__dict__.update(self.__dict__)
-        part._rows = self._rows[numbers]
-        return part
 
 
 class MaskedWords(_Texts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import AT_ONCE, arithmetic, padded, tokens_read
+from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Tagged:
                 raise InvalidRequest(f"row {number}: {len(words)} words, but {len(tags)} tags", field="tags")
 
 
-class Tagging:
+class Tagging(Rows):
     """Cross entropy of the tag of each word, told by its first token; a unit is a text."""
 
     kind: Kind = "encoder"
@@ -77,9 +77,6 @@ class Tagging:
             parts.append(ids)
             at += len(ids)
         return np.concatenate([*parts, around[n_first:]]), np.array(firsts, np.int64)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self._tokens[row]) for row in self._rows.tolist()], np.int64)
@@ -136,14 +133,3 @@ class Tagging:
         found = sum(t == w != OUTSIDE for t, w in both)
         n = sum(t != OUTSIDE for t, _ in both) + sum(w != OUTSIDE for _, w in both)
         return {"accuracy": right / max(1, len(both)), "f1": 2 * found / max(1, n)}
-
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        order = rng.permutation(len(self._rows))
-        n = min(round(share * len(order)), len(order) - 1)
-        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
-
-    def _part(self, numbers: NDArray[np.intp]) -> Self:
-        part = object.__new__(type(self))
-        part.__dict__.update(self.__dict__)
-        part._rows = self._rows[numbers]
-        return part

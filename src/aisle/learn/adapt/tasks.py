@@ -74,6 +74,26 @@ def tokens_read(source: Path, recipe: Recipe) -> int:
 AnyTask = TypeVar("AnyTask", bound=Task)
 
 
+class Rows:
+    """Of a task whose units are its examples: `_rows` intp[units] says which of them are its own."""
+
+    _rows: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
+        order = rng.permutation(len(self._rows))
+        n = min(round(share * len(order)), len(order) - 1)
+        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
+
+    def _part(self, numbers: NDArray[np.intp]) -> Self:
+        part = object.__new__(type(self))
+        part.__dict__.update(self.__dict__)
+        part._rows = self._rows[numbers]
+        return part
+
+
 class Classification:
     """One label a text: intent, category, sentiment. Cross entropy over classes.
 
