@@ -31,7 +31,7 @@ from aisle.demo import World, WorldConfig, write_demo_files
 from aisle.demo.queries import write_query
 from aisle.demo.traffic import Traffic
 from aisle.demo.world import Need
-from aisle.search_training import RANKING, SEARCH_MODELS
+from aisle.training.search import RANKING, SEARCH_MODELS
 from aisle.types import EventItem, now_ms
 from search import taken_up
 

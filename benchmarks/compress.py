@@ -41,13 +41,13 @@ from aisle.learn.adapt.distil import Recipe, pieces, write_pruned
 from aisle.learn.adapt.labelled import Labelled, read_labelled
 from aisle.learn.adapt.linear import fit_linear
 from aisle.learn.adapt.prune import Size
-from aisle.lighter import Plan, Teacher, compress
-from aisle.lighter_table import FULL, timed
 from aisle.ports import TextEncoder
 from aisle.represent.card import STATIC_FILE, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.export import export_encoder
 from aisle.settings import EncoderSettings
+from aisle.training.lighter import Plan, Teacher, compress
+from aisle.training.lighter_table import FULL, timed
 from aisle.types import Vectors
 
 _DISCOUNT = 1 / np.log2(np.arange(2, 12))

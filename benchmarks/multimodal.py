@@ -35,9 +35,9 @@ from aisle.learn.items import ItemTable
 from aisle.learn.photos import PhotoLabels, fit_photos
 from aisle.learn.tower import Tower, unit
 from aisle.represent.photos import photos_of
+from aisle.serving.slate import group_title
 from aisle.settings import Settings
 from aisle.shop import Shop
-from aisle.slate import group_title
 from aisle.types import Group, Vectors
 from aisle.wiring import create_shop
 

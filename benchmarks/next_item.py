@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from aisle.adapters.faiss.index import FaissDenseIndex
-from aisle.combining import Combined, combine
 from aisle.evaluate.next_item import Cases, Popular
 from aisle.index.columns import Columns
 from aisle.learn.fitted import Fitted
@@ -32,6 +31,7 @@ from aisle.ports import Recommender, Shopper
 from aisle.retrieve.combined import PROPOSED
 from aisle.settings import Settings
 from aisle.shelf import SHELF, Model, Surroundings, Task
+from aisle.training.combining import Combined, combine
 from aisle.types import Candidates, Event, EventItem, LoggedEvent
 
 MODELS = ("covisitation", "neighbours", "repeats", "sequence")

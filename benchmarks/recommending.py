@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from aisle.models_in_use import COMBINATION
 from aisle.rank.combine import OF_A_SOURCE, n_columns
 from aisle.retrieve.combined import PROPOSED, Combined
+from aisle.serving.models_in_use import COMBINATION
 from aisle.settings import Settings
 from aisle.shelf import PLAIN
 from aisle.shop import Shop

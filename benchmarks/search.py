@@ -33,7 +33,7 @@ from rich.progress import track
 
 from aisle import Settings, Shop
 from aisle.evaluate.ranked import ndcg_of
-from aisle.search_training import SEARCH_MODELS
+from aisle.training.search import SEARCH_MODELS
 from searching import WARM
 from searching import measure as measure_speed
 

@@ -40,10 +40,10 @@ from aisle.demo.traffic import simulate
 from aisle.demo.words import BRANDS, COLOURS
 from aisle.demo.world import World, WorldConfig
 from aisle.han import syllables
-from aisle.keystrokes import Liking
 from aisle.retrieve import suggest
 from aisle.retrieve.completions import words_of
 from aisle.retrieve.suggest import Entry, Mine, Suggester, category_entries
+from aisle.serving.keystrokes import Liking
 from aisle.types import now_ms
 
 VISITORS = 50

@@ -29,7 +29,6 @@ import numpy as np
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.tantivy.lexical_index import TantivyLexicalIndex
-from aisle.encoder_tuning import export_tuned
 from aisle.learn.bi_encoder import CARD_FILE, fit_bi_encoder
 from aisle.learn.cross_encoder import fit_cross_encoder
 from aisle.learn.judgements import Judgements
@@ -37,6 +36,7 @@ from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
 from aisle.settings import EncoderSettings, SearchSettings
+from aisle.training.encoder import export_tuned
 from aisle.types import Group, Ords, Scores, Vectors
 from aisle.understand.lexicon import Lexicon
 from aisle.understand.query import Understander

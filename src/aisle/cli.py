@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aisle import __version__
+from aisle.commands.compress import compress
+from aisle.commands.labels import add_labels
+from aisle.commands.terminal import Bars as _Bars
+from aisle.commands.terminal import console as _console
+from aisle.commands.tune import add_tune
 from aisle.errors import AisleError
-from aisle.labels_command import add_labels
-from aisle.lighter_command import compress
-from aisle.terminal import Bars as _Bars
-from aisle.terminal import console as _console
-from aisle.tuning_command import add_tune
 
 if TYPE_CHECKING:
     from aisle.shop import Shop
@@ -178,7 +178,7 @@ def train(
     if as_json:
         _print_json([_fields(v) for v in versions])
         return
-    from aisle.training_table import models_table, sources_table
+    from aisle.commands.training_table import models_table, sources_table
 
     out = _console()
     out.print(models_table(versions))
@@ -388,7 +388,7 @@ def _print_slate(slate: Slate, language: str, as_json: bool) -> None:
 
         _print_json(slate_json(slate, language))
         return
-    from aisle.slate_table import print_slate
+    from aisle.commands.slate_table import print_slate
 
     print_slate(_console(), slate, language)
 

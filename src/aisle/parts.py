@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aisle.answers import AnswerCache, Latencies
-from aisle.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
 from aisle.errors import AisleError, ShopBusy, StorageError
 from aisle.holdings import Doors, Indexes, Stores
 from aisle.index.followers import Calls, Follower, LexicalFollower, build
@@ -30,19 +28,21 @@ from aisle.learn.session_index import Finding
 from aisle.learn.sessions import RecentSessions, owner_of
 from aisle.learn.shoppers import ShopperStates
 from aisle.learn.trending import TrendingCounts
-from aisle.models_in_use import ModelsInUse
 from aisle.ports import LexicalIndex, Recommender, Shopper
-from aisle.prompted import Prompted
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
-from aisle.search_ranking import SearchRanking
+from aisle.serving.answers import AnswerCache, Latencies
+from aisle.serving.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
+from aisle.serving.models_in_use import ModelsInUse
+from aisle.serving.prompted import Prompted
+from aisle.serving.search_ranking import SearchRanking
+from aisle.serving.slate import HitMaker
+from aisle.serving.suggestions import Suggestions
+from aisle.serving.vocabulary import Vocabulary
 from aisle.settings import Settings
 from aisle.shelf import Surroundings
-from aisle.slate import HitMaker
-from aisle.suggestions import Suggestions
 from aisle.types import NOTHING, Clause, Group, Ords, Scores, now_ms
 from aisle.understand.query import Understander
-from aisle.vocabulary import Vocabulary
 
 log = logging.getLogger("aisle")
 

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from aisle.errors import ModelError, NotFound, StorageError
 from aisle.intake.rejects import RejectFile
-from aisle.learn.fitted import Progress
 from aisle.learn.pairs import Pairs
 from aisle.learn.photos import PHOTOS, PhotoLabels, beats_chance, fit_photos
 from aisle.ports import ImageEncoder, ModelStore
 from aisle.represent.photos import AUDIO_ATTRIBUTE, Listening, PhotoVectors, SoundVectors, photos_of
 from aisle.represent.pixels import read_picture
-from aisle.types import Group, ModelVersion, Reject, Vectors
+from aisle.types import Group, ModelVersion, Progress, Reject, Vectors
 
 log = logging.getLogger("aisle")
 

@@ -2,7 +2,7 @@
 
 A model is fitted on a `Task` by its trainer in `learn/` and read by its sources
 in `retrieve/`. `aisle.training` fits, measures and promotes what stands here;
-`aisle.models_in_use` serves what was promoted.
+`aisle.serving.models_in_use` serves what was promoted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aisle.learn.clicks import fit_clicks
 from aisle.learn.clusters import CLUSTERS, fit_clusters
 from aisle.learn.covisitation import Relation, earning, earns_its_place, evaluate_covisitation, train_covisitation
 from aisle.learn.factors import FACTORS, fit_factors
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.fresh_pairs import FreshPairs
 from aisle.learn.graph import GRAPH, fit_graph
 from aisle.learn.interactions import Interactions
@@ -55,7 +55,7 @@ from aisle.retrieve.similar import Similar
 from aisle.retrieve.together import Together
 from aisle.retrieve.trending import Newest, Trending, TrendingCategory
 from aisle.settings import Settings
-from aisle.types import LoggedEvent, Ords, Scores, Vectors, now_ms
+from aisle.types import LoggedEvent, Ords, Progress, Scores, Vectors, now_ms
 
 COVISITATION: Final = "covisitation"
 LOADED_AT_ONCE: Final = 5000

@@ -6,30 +6,32 @@ understand the query, retrieve candidates, rank them, show the slate, remember i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from aisle import desk, labelling
-from aisle.answering import Answering
 from aisle.errors import InvalidRequest, NotFound
 from aisle.intake.importer import Importer
-from aisle.intents import Intents
-from aisle.keystrokes import Keystrokes
 from aisle.ports import Changes
 from aisle.rank.mix import SURFACES as _SURFACES
 from aisle.rank.page import check_facets, check_page
 from aisle.retrieve.reading import Reading
 from aisle.retrieve.suggest import Typed
-from aisle.searching import Searching
-from aisle.slate import new_list_id, rating_of
-from aisle.surfaces import NOW, Surfaces, dated
-from aisle.training import train
-from aisle.trainings import Training, trainings
-from aisle.tuning_shop import Classifiers, Wanted, opened_classifier, tune_shop
+from aisle.serving import desk
+from aisle.serving.answering import Answering
+from aisle.serving.classifiers import Classifiers
+from aisle.serving.intents import Intents
+from aisle.serving.keystrokes import Keystrokes
+from aisle.serving.searching import Searching
+from aisle.serving.slate import new_list_id, rating_of
+from aisle.serving.surfaces import NOW, Surfaces, dated
+from aisle.training import labelling
+from aisle.training.recommendations import train
+from aisle.training.runs import Training, trainings
+from aisle.training.tune import Wanted, opened_classifier, tune_shop
 from aisle.types import (
     Ack,
     Context,
@@ -42,6 +44,7 @@ from aisle.types import (
     ModelVersion,
     Page,
     Product,
+    Progress,
     Promotion,
     Slate,
     Suggestion,
@@ -50,15 +53,13 @@ from aisle.types import (
 from aisle.understand.filters import parse_filters
 
 if TYPE_CHECKING:
-    from aisle.lighter import Plan
-    from aisle.lighter_table import Lighter
     from aisle.parts import Parts
     from aisle.protect.keys import Keyring
     from aisle.protect.passwords import AdminPassword
     from aisle.settings import Settings
+    from aisle.training.lighter import Plan
+    from aisle.training.lighter_table import Lighter
 
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, how much is done, and of how much (0: not known)."""
 
 DEFAULT_FACETS = ("product_type", "brand", "color", "size", "gender", "material", "availability", "price")
 _REVIEWS_SHOWN = 50
@@ -371,7 +372,7 @@ class Shop:
         The first row is the encoder as it is; another serves once its `folder` is named as `encoder.model`. Raises
         ShopBusy while another trains, InvalidRequest for too few texts, EncoderMissing, ModelError, StorageError.
         """
-        from aisle.lighter import Plan, compress_shop
+        from aisle.training.lighter import Plan, compress_shop
 
         return compress_shop(self._parts, plan or Plan(), progress)
 

@@ -49,11 +49,10 @@ from aisle.represent.embed import embed
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
 from aisle.settings import LanguageSettings, Settings
-from aisle.types import Group, Vectors
+from aisle.types import Group, Progress, Vectors
 
 log = logging.getLogger("aisle")
 
-Progress = Callable[[str, int, int], None]
 
 SETTINGS_FILE, DATABASE_FILE = "aisle.toml", "aisle.db"
 _JOIN_S = 5.0

@@ -22,9 +22,9 @@ from aisle.errors import (
     ModelError,
     SettingsError,
 )
-from aisle.models_in_use import COMBINATION
 from aisle.ports import Message
 from aisle.rank.combine import n_columns
+from aisle.serving.models_in_use import COMBINATION
 from aisle.settings import Settings
 from aisle.shop import Shop
 from aisle.types import now_ms

@@ -21,11 +21,11 @@ from aisle.learn.covisitation import COUNTING, Lines, count_relation
 from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.neighbours import fit_neighbours
-from aisle.models_in_use import ModelsInUse
 from aisle.ports import Recommender, Shopper
+from aisle.serving.models_in_use import ModelsInUse
 from aisle.shelf import SHELF, Model, Surroundings
 from aisle.shop import Shop
-from aisle.training import train
+from aisle.training.recommendations import train
 from aisle.types import Candidates, Event, Ords
 
 N = 120
@@ -60,7 +60,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 HALF_WAY = """
 import sys, time
-import aisle.training
+import aisle.training.recommendations
 from aisle.shelf import SHELF, Model
 
 def slow(task):
@@ -71,7 +71,7 @@ def slow(task):
         time.sleep(300)
     print("resumed", file=sys.stderr, flush=True)
 
-aisle.training.SHELF = (SHELF[0], Model("slow", slow, lambda fitted, around: []))
+aisle.training.recommendations.SHELF = (SHELF[0], Model("slow", slow, lambda fitted, around: []))
 from aisle.cli import main
 main()
 """

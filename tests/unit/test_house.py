@@ -86,12 +86,19 @@ def test_adapters_know_ports_not_stages_or_the_shop() -> None:
 
 
 def test_nothing_below_the_edges_imports_the_edges() -> None:
-    edges = {"web", "cli", "demo"}
+    edges = {"web", "cli", "commands", "demo"}
     for place, module in modules():
         if place in edges | {"testing"}:
             continue
         for name, _ in imports(module):
             assert room(name) not in edges, f"{module.relative_to(PACKAGE)} imports {name}"
+
+
+def test_what_serves_knows_nothing_of_training() -> None:
+    for place, module in modules():
+        if place == "serving":
+            rooms = {room(name) for name, _ in imports(module)}
+            assert not rooms & {"training", "shop", "wiring"}, f"{module.name} imports {sorted(rooms)}"
 
 
 def test_the_shop_reaches_the_composition_root_only_when_it_opens() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aisle import Product, Settings, Shop
-from aisle.tuning_shop import Wanted
+from aisle.training.tune import Wanted
 from aisle.types import Page
 
 ORDER = ("it still has not come", "nothing arrived at my door", "my things never showed up", "the courier lost it",

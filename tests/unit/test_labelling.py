@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from aisle.cli import app
 from aisle.errors import InvalidRequest, NotFound, StorageError
-from aisle.labelling import write_labels
 from aisle.learn.adapt.labelled import read_labelled
 from aisle.settings import EncoderSettings, Settings
 from aisle.shop import Shop
+from aisle.training.labelling import write_labels
 from aisle.types import Event, EventItem, Label, Product, now_ms
 
 

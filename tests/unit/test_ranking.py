@@ -15,8 +15,8 @@ from aisle.evaluate.ranked import Compared, ndcg_of
 from aisle.index.title_words import TitleWords
 from aisle.learn.ranking import Lists, fit_ranking
 from aisle.rank.matching import MATCH_FEATURES, AskedWords, asked_words, match_features
-from aisle.search_evidence import Gathered, Known, shown
-from aisle.search_ranking import tokens
+from aisle.serving.search_ranking import tokens
+from aisle.training.search_evidence import Gathered, Known, shown
 from aisle.types import Group, LoggedEvent
 
 TITLES = ["red running shoe", "shoe rack 24 in.", "running watch", "12 in. red lamp for a shoe cupboard"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aisle.learn.searched import UNSEEN, Searched, clicked_arrays, query_key
-from aisle.search_ranking import clicked_of
+from aisle.serving.search_ranking import clicked_of
 from aisle.types import Event, EventItem, LoggedEvent
 
 MINUTE = 60_000

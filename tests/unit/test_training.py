@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aisle.commands.training_table import models_table, source_names, sources_table
 from aisle.errors import InvalidRequest, ShopBusy, TrainingFailed
 from aisle.learn.fitted import Fitted
 from aisle.learn.workbench import Workbench
 from aisle.ports import Recommender, Shopper
-from aisle.search_training import SEARCH_MODELS
 from aisle.settings import Settings
 from aisle.shelf import SHELF, Model, Surroundings, Task
 from aisle.shop import Shop
-from aisle.training import train
-from aisle.training_table import models_table, source_names, sources_table
+from aisle.training.recommendations import train
+from aisle.training.search import SEARCH_MODELS
 from aisle.types import Candidates, Event, EventItem, ModelVersion, Money, Ords, Product
 
 SETTINGS = Settings(encoder={"model": ""}, train={"max_cases": 300})  # type: ignore[arg-type]

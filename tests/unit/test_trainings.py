@@ -15,7 +15,7 @@ import pytest
 from aisle.learn.workbench import Workbench, at_work
 from aisle.settings import EncoderSettings, Settings
 from aisle.shop import Shop
-from aisle.trainings import MOST_POINTS, Curve, thinned, trainings
+from aisle.training.runs import MOST_POINTS, Curve, thinned, trainings
 
 
 def line(step: object, name: object, value: object) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,7 @@ from aisle.demo.pages import OFFERS, PAGES_EN, PAGES_ZH
 from aisle.demo.reviews import reviews
 from aisle.demo.traffic import simulate
 from aisle.demo.world import DAY_MS, World
-from aisle.types import Event, EventItem, Product
-
-Progress = Callable[[str, int, int], None]
+from aisle.types import Event, EventItem, Product, Progress
 
 FEED_COLUMNS = (
     "id", "item_group_id", "title", "description", "link", "image_link", "additional_image_link", "availability",

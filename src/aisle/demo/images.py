@@ -15,8 +15,7 @@ from PIL import Image
 from aisle.demo import shapes_bags, shapes_paper, shapes_shoes, shapes_things, shapes_wear
 from aisle.demo.canvas import SIZE, Shaded, Sketch, colour, shade
 from aisle.demo.words import COLOURS
-
-Progress = Callable[[str, int, int], None]
+from aisle.types import Progress
 
 _COLOURS = {c.en.lower(): c for c in COLOURS}
 

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +22,8 @@ from aisle.demo.live import LiveTraffic
 from aisle.demo.world import World, WorldConfig
 from aisle.errors import AisleError
 from aisle.shop import Shop
-from aisle.types import now_ms
+from aisle.types import Progress, now_ms
 from aisle.wiring import create_shop
-
-Progress = Callable[[str, int, int], None]
 
 CURRENCIES = {"en": "USD", "zh": "CNY"}
 """What the demo's catalogue is priced in, by its language."""

@@ -21,10 +21,9 @@ from aisle.intake.promotions import read_promotions
 from aisle.intake.rejects import RejectFile
 from aisle.intake.reviews import read_reviews
 from aisle.ports import CatalogStore, ContentStore
-from aisle.types import Ack, Event, ImportSummary, Judgement, Reject
+from aisle.types import Ack, Event, ImportSummary, Judgement, Progress, Reject
 
 T = TypeVar("T")
-Progress = Callable[[str, int, int], None]
 Kind = Literal["products", "events", "reviews", "promotions", "pages", "judgements"]
 Record = Callable[[list[Event]], Future[list[Ack]]]
 

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.judgements import Judgements
 from aisle.learn.perturb import perturbed
 from aisle.learn.tuning import HELD_OTHERS, Case, Course, Tokens, cases_of, ndcg, rows_of, run_bucketed, split, train
 from aisle.models.pooling import pooling_of
+from aisle.types import Progress
 
 if TYPE_CHECKING:
     import torch

@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.judged_clicks import judge, split
 from aisle.learn.shown import ENGAGED, HOME, KINDS, PLACES, Shown
 from aisle.learn.trials import ASK, DRAWN, N_CONTEXTS, Array, Trials, drawn_rows, shown_rows, with_categories
+from aisle.types import Progress
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -20,13 +20,13 @@ import orjson
 from numpy.typing import NDArray
 
 from aisle.errors import ModelError
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.judgements import Judgements
 from aisle.learn.perturb import perturbed
 from aisle.learn.tuning import HELD_OTHERS, Case, Course, Tokens, cases_of, ndcg, rows_of, run_bucketed, split, train
 from aisle.models.pooling import pooling_of
 from aisle.ports import Reading
-from aisle.types import Scores
+from aisle.types import Progress, Scores
 
 if TYPE_CHECKING:
     import torch

@@ -23,11 +23,11 @@ from typing import Any, Final
 import numpy as np
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.tastes import HeldOut, Tastes
-from aisle.types import Scores, Vectors
+from aisle.types import Progress, Scores, Vectors
 
 log = logging.getLogger("aisle.training")
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from aisle.errors import TrainingFailed
 from aisle.types import NOTHING
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with a stage's name, how much is done, and of how much (0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.pairs import Cases, Pairs, cases_of, factors_of, pairs_of, recall
 from aisle.learn.tower import MODALITIES, Modality, Tower, Way, words_of
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     import torch

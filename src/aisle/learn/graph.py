@@ -19,13 +19,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.knowledge import BOUGHT, VIEWED, HeldOutLinks, KnowledgeGraph
 from aisle.learn.links import KINDS, Linked, fit_links, rank_links
 from aisle.learn.sage import Sage, fit_sage
-from aisle.types import Scores, Vectors
+from aisle.types import Progress, Scores, Vectors
 
 log = logging.getLogger("aisle.training")
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Progress
 from aisle.learn.steady import steadily
 from aisle.learn.tastes import HeldOut, Tastes
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     import torch

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Progress
 from aisle.learn.knowledge import BOUGHT, RELATIONS, KnowledgeGraph
 from aisle.learn.steady import steadily
-from aisle.types import Scores, Vectors
+from aisle.types import Progress, Scores, Vectors
 
 KINDS: Final = ("transe", "rotate", "complex")
 DIM: Final = 64

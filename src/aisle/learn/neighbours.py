@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.session_index import LONGEST, NOBODY, Finding, Proposals, SessionIndex
-from aisle.types import Ords
+from aisle.types import Ords, Progress
 
 log = logging.getLogger("aisle.learn")
 

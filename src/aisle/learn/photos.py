@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.pairs import Pairs
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.trees import write_onnx
-from aisle.types import Scores
+from aisle.types import Progress, Scores
 
 if TYPE_CHECKING:
     import lightgbm

@@ -19,10 +19,10 @@ from typing import Final, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
-from aisle.types import Ords, Scores
+from aisle.types import Ords, Progress, Scores
 
 log = logging.getLogger("aisle.learn")
 

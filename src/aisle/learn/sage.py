@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Progress
 from aisle.learn.items import ItemTable
 from aisle.learn.knowledge import KnowledgeGraph
 from aisle.learn.steady import steadily
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     from aisle.models.graph import Means

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from aisle.errors import TrainingFailed
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.sequence_training import TOP_K, Held, Run, SequenceRecipe, Sequences, mrr, ranks
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     from aisle.models.sequence import NextItem, SequenceModel

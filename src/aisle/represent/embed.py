@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from aisle.ports import TextEncoder, VectorStore
 from aisle.represent.texts import hash_of, text_of
-from aisle.types import Group, Ords, Vectors
-
-Progress: TypeAlias = Callable[[str, int, int], None]
+from aisle.types import Group, Ords, Progress, Vectors
 
 _CHUNK = 1024
 """Texts encoded between two writes: what a killed import loses."""

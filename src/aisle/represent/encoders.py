@@ -14,20 +14,19 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from aisle.errors import EncoderMissing, ModelDamaged, ModelError, ShopBusy, StorageError
 from aisle.represent.card import CARD, AudioCard, Card, EncoderCard, ImageCard, sha256_of, text_card
 from aisle.settings import EncoderSettings
+from aisle.types import Progress
 
 if os.name == "posix":
     import fcntl
 
-Progress: TypeAlias = Callable[[str, int, int], None]
 
 EMBEDDED = "all-MiniLM-L6-v2"
 _EMBEDDED_NAMES = (EMBEDDED, f"sentence-transformers/{EMBEDDED}")

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from aisle.ports import AudioEncoder, VectorStore
 from aisle.represent.pixels import read_picture
 from aisle.represent.sounds import read_sound
-from aisle.types import Group, Vectors
-
-Progress = Callable[[str, int, int], None]
+from aisle.types import Group, Progress, Vectors
 
 MEDIA_PREFIX: Final = "/media/"
 """Of links to photos that lie in the shop's own folder; others are somewhere on the web and not fetched."""

@@ -12,7 +12,7 @@ from aisle.types.arrays import NOTHING, Ords, Scores, Vectors
 from aisle.types.catalogue import Availability, Group, ItemPage, Money, Page, Product, Promotion, Review
 from aisle.types.events import EVENT_NAMES, Ack, Event, EventItem, LoggedEvent
 from aisle.types.query import Clause, Filters, Intent, Judgement, Label, Query, Term, Understood
-from aisle.types.records import ImportSummary, ModelVersion, Reject, now_ms
+from aisle.types.records import ImportSummary, ModelVersion, Progress, Reject, now_ms
 from aisle.types.slate import Answer, Candidates, Context, FacetValue, Hit, Reason, Slate, Suggestion
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Ords",
     "Page",
     "Product",
+    "Progress",
     "Promotion",
     "Query",
     "Reason",

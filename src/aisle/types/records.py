@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from aisle.types.arrays import NOTHING
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with a stage's name, how much is done, and of how much (0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from aisle.explain.reasons import sentence
 from aisle.ports import Changes
 from aisle.retrieve.reading import Reading
 from aisle.retrieve.suggest import Typed
-from aisle.slate import group_title
+from aisle.serving.slate import group_title
 from aisle.types import (
     Ack,
     Answer,

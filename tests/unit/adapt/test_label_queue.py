@@ -3,7 +3,7 @@
 import pytest
 
 from aisle import Settings, Shop
-from aisle.tuning_shop import Wanted
+from aisle.training.tune import Wanted
 from aisle.types import Event
 
 QUICK = {"epochs": 15, "batch": 16, "learning_rate": 3e-3, "held": 0.2}

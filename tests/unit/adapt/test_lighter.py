@@ -15,8 +15,6 @@ from aisle.cli import app
 from aisle.errors import InvalidRequest, ModelDamaged, ModelError
 from aisle.learn.adapt.distil import Recipe
 from aisle.learn.adapt.prune import Size
-from aisle.lighter import Plan, Teacher, compress
-from aisle.lighter_table import overlap
 from aisle.represent import quantise as quantising
 from aisle.represent.card import MODEL_FILE, EncoderCard, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
@@ -24,6 +22,8 @@ from aisle.represent.quantise import quantise
 from aisle.settings import EncoderSettings, Settings
 from aisle.shop import Shop
 from aisle.testing.encoder import TextEncoderContract
+from aisle.training.lighter import Plan, Teacher, compress
+from aisle.training.lighter_table import overlap
 from aisle.types import Product
 
 from .lighter_model import TEXTS, make_source
@@ -104,8 +104,8 @@ class TestInt8Encoder(TextEncoderContract):
 
 
 def test_a_second_call_makes_nothing_again(made, place, source, monkeypatch):
-    monkeypatch.setattr("aisle.lighter.distil", lambda *_, **__: pytest.fail("distilled again"))
-    monkeypatch.setattr("aisle.lighter.fit_static", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr("aisle.training.lighter.distil", lambda *_, **__: pytest.fail("distilled again"))
+    monkeypatch.setattr("aisle.training.lighter.fit_static", lambda *_, **__: pytest.fail("fitted again"))
     monkeypatch.setattr("aisle.represent.quantise.quantise", lambda *_, **__: pytest.fail("quantised again"))
     with Shop.open(place / "shop", settings=settings_of(source)) as shop:
         again = shop.compress(PLAN)
@@ -179,8 +179,8 @@ def test_what_is_tuned_is_the_student_or_the_teacher(made, source):
 def test_what_came_before_a_tuned_encoder_can_be_gone_back_to(made, tmp_path):
     import shutil
 
-    from aisle.encoder_tuning import as_it_was
     from aisle.learn.bi_encoder import CARD_FILE
+    from aisle.training.encoder import as_it_was
     from aisle.wiring import _text_encoder
 
     for row in made[3:]:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from aisle import Settings, Shop
 from aisle.cli import app
 from aisle.errors import InvalidRequest, NotFound
-from aisle.tuning_shop import Wanted
+from aisle.training.tune import Wanted
 
 from .conftest import texts_of
 

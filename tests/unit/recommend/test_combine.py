@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aisle.combining import combine
 from aisle.evaluate.next_item import Cases
 from aisle.learn.blending import Moments, fit_weights
 from aisle.ports import Shopper
 from aisle.rank.combine import OF_A_SOURCE, Combination, certainty, column_names, n_columns, tabulate
+from aisle.training.combining import combine
 from aisle.types import Candidates
 
 POPULARITY = np.zeros(100, np.float32)

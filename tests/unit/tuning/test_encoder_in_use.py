@@ -15,11 +15,11 @@ from aisle.adapters.files.models import FilesModelStore
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
 from aisle.adapters.sqlite.database import Database
 from aisle.adapters.sqlite.vectors import SqliteVectorStore
-from aisle.encoder_in_use import EncoderInUse, Pair
 from aisle.errors import ModelDamaged
 from aisle.index.followers import DenseFollower
 from aisle.learn.bi_encoder import BI_ENCODER
 from aisle.represent.embed import embed
+from aisle.serving.encoder_in_use import EncoderInUse, Pair
 from aisle.types import Product
 
 DIM = 8

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from tests.unit.tuning.conftest import COLOURS, THINGS
 
-import aisle.search_training as search_training
+import aisle.training.search as search_training
 from aisle import Product, Settings, Shop
 from aisle.learn import bi_encoder, cross_encoder
 from aisle.learn.bi_encoder import BiRecipe
 from aisle.learn.cross_encoder import CrossRecipe
-from aisle.search_training import SEARCH_MODELS
+from aisle.training.search import SEARCH_MODELS
 
 EXTRA = ("large", "small", "old", "plain")
 

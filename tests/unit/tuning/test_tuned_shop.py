@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from aisle.encoder_tuning import export_tuned, keep_the_first
 from aisle.learn.bi_encoder import BI_ENCODER, BiRecipe, fit_bi_encoder
 from aisle.represent.encoders import ensure_encoder
 from aisle.settings import Settings
 from aisle.shop import Shop
+from aisle.training.encoder import export_tuned, keep_the_first
 from aisle.types import Product
 
 

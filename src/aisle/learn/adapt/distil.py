@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.prune import Size, nearness, prune
-from aisle.learn.fitted import Progress
 from aisle.learn.tuning import Course, Tokens, rows_of, run_bucketed, train
 from aisle.models.pooling import pooling_of
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 if TYPE_CHECKING:
     import torch

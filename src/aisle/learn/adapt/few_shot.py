@@ -29,8 +29,8 @@ from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.linear import Floats, Linear, fit_linear
 from aisle.learn.adapt.sentences import Sentences
 from aisle.learn.checkpoints import Checkpoints
-from aisle.learn.fitted import Progress
 from aisle.learn.tuning import SAVE_EVERY_S, rows_of
+from aisle.types import Progress
 
 if TYPE_CHECKING:
     import torch

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, LanguageFailed
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.templates import Template, classify_template
-from aisle.learn.fitted import Progress
 from aisle.ports import Chosen, LanguageModel, Message
 from aisle.ports.language import quoted
-from aisle.types import Scores, Vectors
+from aisle.types import Progress, Scores, Vectors
 
 log = logging.getLogger("aisle.learn")
 

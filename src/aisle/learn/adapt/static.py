@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.distil import LEAST_TEXTS
-from aisle.learn.fitted import Progress
 from aisle.learn.tuning import Tokens, run_bucketed
 from aisle.models.pooling import pooling_of
-from aisle.types import Scores, Vectors
+from aisle.types import Progress, Scores, Vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

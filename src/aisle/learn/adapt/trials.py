@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aisle.errors import AisleError, InvalidRequest, ModelError, StorageError, TrainingFailed
 from aisle.learn.adapt.recipe import Method, Recipe
 from aisle.learn.adapt.tune import fingerprint, parted, tune
-from aisle.learn.fitted import Progress
 from aisle.learn.workbench import Workbench
+from aisle.types import Progress
 
 if TYPE_CHECKING:
     from aisle.learn.adapt.tasks import AnyTask

@@ -14,8 +14,8 @@ import numpy as np
 
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.recipe import Method, Recipe
-from aisle.learn.fitted import Progress
 from aisle.learn.workbench import Workbench
+from aisle.types import Progress
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from aisle.labelling import TASK, LabelDesk
 from aisle.plain import plain
+from aisle.training.labelling import TASK, LabelDesk
 from aisle.web.edge import Edge, described, json_body, keyed, validated
 from aisle.web.learning_models import LabelBody, LabelledAnswer, LabelsAnswer
 from aisle.web.limits import read_json

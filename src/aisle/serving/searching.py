@@ -16,10 +16,10 @@ from aisle.explain.reasons import MatchReasons
 from aisle.ports import Shopper
 from aisle.rank.page import SORTS, rank_page
 from aisle.retrieve.hybrid import Retrieved
+from aisle.serving.wishing import Wishing
 from aisle.types import Filters, Query, Slate
 from aisle.understand.highlight import highlighter
 from aisle.understand.relaxing import relax
-from aisle.wishing import Wishing
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

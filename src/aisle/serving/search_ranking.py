@@ -24,7 +24,6 @@ from aisle.learn.cross_encoder import CROSS_ENCODER
 from aisle.learn.fitted import Fitted
 from aisle.learn.ranking import MODEL_FILE, RANKING
 from aisle.learn.searched import query_key
-from aisle.models_in_use import stored
 from aisle.ports import Ranker, Reranker, Shopper
 from aisle.rank.blend import blend
 from aisle.rank.features import FEATURES, Looks, Named, feature_columns, matrix_of
@@ -34,6 +33,7 @@ from aisle.rank.together import TOGETHER, with_reading
 from aisle.represent.categories import CategoryVectors
 from aisle.represent.texts import text_of
 from aisle.retrieve.hybrid import Retrieved
+from aisle.serving.models_in_use import stored
 from aisle.types import Ords, Query, Scores, now_ms
 from aisle.understand.text import stem
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from aisle.errors import AisleError, ModelDamaged
 from aisle.index.followers import DenseFollower
 from aisle.learn.bi_encoder import BI_ENCODER
-from aisle.models_in_use import stored
 from aisle.ports import LexicalIndex, ModelStore, TextEncoder
 from aisle.retrieve.hybrid import HybridRetriever
+from aisle.serving.models_in_use import stored
 from aisle.settings import SearchSettings
 
 log = logging.getLogger("aisle")

@@ -10,7 +10,7 @@ from typing import Final, cast, get_args
 
 from aisle.errors import AisleError, NotFound
 from aisle.ports import TextClassifier
-from aisle.tuning_shop import Classifiers
+from aisle.serving.classifiers import Classifiers
 from aisle.types import Query
 from aisle.types.query import Intent
 

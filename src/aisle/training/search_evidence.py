@@ -16,7 +16,7 @@ from aisle.learn.ranking import Lists
 from aisle.learn.searched import MOST_WORTH, PLACES, WORTH, Searched, clicked_arrays
 from aisle.rank.features import FEATURES, matrix_of
 from aisle.retrieve.hybrid import Retrieved
-from aisle.search_ranking import NOTHING_CLICKED, Clicked, clicked_of
+from aisle.serving.search_ranking import NOTHING_CLICKED, Clicked, clicked_of
 from aisle.types import LoggedEvent, Ords, Query, Scores, now_ms
 
 if TYPE_CHECKING:

@@ -29,14 +29,13 @@ from aisle.errors import InvalidRequest, StorageError
 from aisle.learn.adapt.distil import LEAST_TEXTS, Recipe, distil, pieces
 from aisle.learn.adapt.prune import Size
 from aisle.learn.adapt.static import StaticRecipe, fit_static
-from aisle.learn.fitted import Progress
 from aisle.learn.workbench import STALE_HOURS, Workbench
-from aisle.lighter_table import FULL, Lighter, measured
 from aisle.ports import TextEncoder
 from aisle.represent.card import CARD, STATIC_FILE, TOKENIZER_FILE, StaticCard, sha256_of, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
-from aisle.types import Vectors, now_ms
+from aisle.training.lighter_table import FULL, Lighter, measured
+from aisle.types import Progress, Vectors, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

@@ -24,20 +24,20 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.encoder_tuning import export_tuned, keep_the_first
 from aisle.errors import AisleError, StorageError
 from aisle.evaluate.ranked import Compared, ndcg_of
 from aisle.learn.bi_encoder import BI_ENCODER, fit_bi_encoder
 from aisle.learn.cross_encoder import CROSS_ENCODER, fit_cross_encoder
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.ranking import LEAST_QUERIES, MODEL_FILE, RANKING, fit_ranking
 from aisle.learn.searched import clicked_arrays
 from aisle.learn.workbench import Workbench
 from aisle.rank.together import TOGETHER, with_reading
 from aisle.represent.encoders import ensure_encoder, source_of
 from aisle.represent.texts import text_of
-from aisle.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, shown, texts_of
-from aisle.types import ModelVersion, Ords, Scores, now_ms
+from aisle.training.encoder import export_tuned, keep_the_first
+from aisle.training.search_evidence import FOLDS, Events, Gathered, Known, Tell, gather, shown, texts_of
+from aisle.types import ModelVersion, Ords, Progress, Scores, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

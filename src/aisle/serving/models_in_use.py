@@ -17,7 +17,7 @@ from aisle.shelf import SHELF, Model, Surroundings, sources_of
 from aisle.types import NOTHING
 
 COMBINATION: Final = "combination"
-"""The model that makes one order of the sources (`aisle.combining`)."""
+"""The model that makes one order of the sources (`aisle.training.combining`)."""
 
 _NOT_FURTHER = frozenset({"arrays.safetensors", "card.json"})
 

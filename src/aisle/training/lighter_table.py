@@ -11,10 +11,9 @@ from typing import Final
 import numpy as np
 
 from aisle.learn.adapt.distil import pieces
-from aisle.learn.fitted import Progress
 from aisle.ports import TextEncoder
 from aisle.represent.card import text_card
-from aisle.types import Vectors
+from aisle.types import Progress, Vectors
 
 FULL: Final = "fp32"
 _TURNS: Final = 5

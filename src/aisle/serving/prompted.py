@@ -5,8 +5,8 @@ from __future__ import annotations
 from aisle.learn.adapt.templates import RankPrompt
 from aisle.ports import CatalogStore, LanguageModel
 from aisle.rank.prompted import InTime, PromptedOrder, PromptedRanking, Ranks
+from aisle.serving.slate import group_title
 from aisle.settings import Settings
-from aisle.slate import group_title
 from aisle.types import Ords
 
 

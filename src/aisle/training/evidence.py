@@ -13,14 +13,13 @@ import numpy as np
 
 from aisle.errors import ModelError
 from aisle.evaluate.next_item import HELD_OUT, TOP_K, Cases, Clock, Places, Popular, places, propose
-from aisle.learn.fitted import Progress
 from aisle.learn.interactions import Interactions
 from aisle.learn.items import ItemTable
 from aisle.learn.neighbours import Neighbourhood
 from aisle.learn.sequence_training import Held
 from aisle.learn.session_index import Finding
 from aisle.shelf import Surroundings
-from aisle.types import Group, LoggedEvent, Scores, Vectors
+from aisle.types import Group, LoggedEvent, Progress, Scores, Vectors
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

@@ -52,7 +52,7 @@ def add_tune(
         One that is stopped is taken up where it was by the same command.
         """
         from aisle.learn.adapt.recipe import Method
-        from aisle.tuning_shop import Wanted
+        from aisle.training.tune import Wanted
 
         changed = {
             "epochs": epochs, "learning_rate": learning_rate, "batch": batch, "rank": rank, "dropout": dropout,

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aisle import __version__
-from aisle.errors import InvalidRequest, ModelDamaged, NotFound, StorageError
+from aisle.errors import InvalidRequest, ModelDamaged, StorageError
 from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
 from aisle.learn.adapt.recipe import METHODS, Method, Recipe
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, TextClassifier
 from aisle.represent.encoders import source_of
+from aisle.serving.classifiers import TASK_NAME, OpenClassifier
 from aisle.settings import Settings
-from aisle.types import ModelVersion
+from aisle.types import ModelVersion, Progress
 
 if TYPE_CHECKING:
     from aisle.learn.adapt.tune import Adapted
@@ -33,10 +33,7 @@ log = logging.getLogger("aisle.tuning")
 
 RUNS: Final = ".runs"
 CURVES: Final = "curves.jsonl"
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _RESERVED: Final = ("encoder", "image-encoder", "audio-encoder")
-
-OpenClassifier = Callable[[Path], TextClassifier]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def tune_shop(
     ShopBusy while another process tunes for this task, TrainingFailed,
     ModelError, StorageError; what serves is untouched then.
     """
-    if not _NAME.fullmatch(wanted.task) or wanted.task in _taken():
+    if not TASK_NAME.fullmatch(wanted.task) or wanted.task in _taken():
         raise InvalidRequest(f"task {wanted.task[:40]!r}: a name of a-z, 0-9, - and _ that no model has", field="task")
     if wanted.method not in METHODS:
         raise InvalidRequest(f"method is one of {', '.join(METHODS)}", field="method")
@@ -120,9 +117,9 @@ def replace_metrics(fitted: Fitted, metrics: Mapping[str, float]) -> Fitted:
 
 def _taken() -> frozenset[str]:
     """Names that other models have."""
-    from aisle.models_in_use import COMBINATION
-    from aisle.search_training import SEARCH_MODELS
+    from aisle.serving.models_in_use import COMBINATION
     from aisle.shelf import SHELF
+    from aisle.training.search import SEARCH_MODELS
 
     return frozenset({*(model.name for model in SHELF), *SEARCH_MODELS, COMBINATION, *_RESERVED})
 
@@ -179,32 +176,6 @@ def _kept(
     if not note:
         models.promote(name, version.version)
     return replace(version, active=not note)
-
-
-class Classifiers:
-    """The shop's classifiers by task, each opened when it is first asked, anew when another version serves."""
-
-    def __init__(self, models: ModelStore, open_classifier: OpenClassifier) -> None:
-        self._models, self._open = models, open_classifier
-        self._opened: dict[str, tuple[str, TextClassifier]] = {}
-
-    def of(self, task: str) -> TextClassifier:
-        """Raises NotFound for a task that was never tuned for, ModelDamaged."""
-        active = self._models.active(task) if _NAME.fullmatch(task) else None
-        if active is None or active.params.get("task") != task:
-            raise NotFound(f"nothing was tuned for {task[:40]!r}: aisle tune SHOP --task {task[:40]} --data FILE")
-        kept = self._opened.get(task)
-        if kept is None or kept[0] != active.version:
-            self._models.arrays(task, active.version)  # checks the files
-            kept = active.version, self._open(self._models.folder(task, active.version))
-            self._opened[task] = kept
-        return kept[1]
-
-    def classify(self, task: str, texts: Sequence[str]) -> list[dict[str, float]]:
-        """How likely each label of the task is for each text; errors as `of`."""
-        classifier = self.of(task)
-        chances = classifier.classify(texts)
-        return [dict(zip(classifier.names, row, strict=True)) for row in chances.tolist()]
 
 
 def opened_classifier(folder: Path) -> TextClassifier:

@@ -27,7 +27,7 @@ def add_labels(app: typer.Typer, open_shop: Callable[[Path], Shop], print_json: 
         """What people said texts are, on the admin page or by the API: how often each label was given."""
         from collections import Counter
 
-        from aisle.labelling import write_labels
+        from aisle.training.labelling import write_labels
 
         with open_shop(folder) as shop:
             said = shop.labels(task)

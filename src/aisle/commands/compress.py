@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aisle.terminal import Bars, console
+from aisle.commands.terminal import Bars, console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
-    from aisle.lighter_table import Lighter
+    from aisle.training.lighter_table import Lighter
 
 
 def compress(
@@ -36,8 +36,8 @@ def compress(
     """
     from aisle.learn.adapt.labelled import read_texts
     from aisle.learn.adapt.prune import Size
-    from aisle.lighter import Plan
     from aisle.shop import Shop
+    from aisle.training.lighter import Plan
 
     plan = Plan(
         size=Size(layers, heads, neurons), minutes=minutes, int8=int8, student=student, static=static,

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from aisle import __version__
-from aisle.combining import Combined, combine
 from aisle.errors import AisleError, InvalidRequest, StorageError, TrainingFailed
 from aisle.evaluate.next_item import Gain, places, propose
-from aisle.evidence import Evidence, log_counts
-from aisle.learn.fitted import Fitted, Progress
+from aisle.learn.fitted import Fitted
 from aisle.learn.photos import PHOTOS
 from aisle.learn.workbench import Workbench
-from aisle.models_in_use import COMBINATION, KeepsUp, stored
 from aisle.ports import Recommender
-from aisle.search_training import SEARCH_MODELS, train_search
+from aisle.serving.models_in_use import COMBINATION, KeepsUp, stored
 from aisle.shelf import COVISITATION, PLAIN, SHELF, Model, Task, sources_of
-from aisle.types import Candidates, ModelVersion, now_ms
+from aisle.training.combining import Combined, combine
+from aisle.training.evidence import Evidence, log_counts
+from aisle.training.search import SEARCH_MODELS, train_search
+from aisle.types import Candidates, ModelVersion, Progress, now_ms
 
 if TYPE_CHECKING:
     from aisle.parts import Parts

@@ -9,7 +9,7 @@ import numpy as np
 
 from aisle.ports import CatalogueFacts, LexicalIndex
 from aisle.retrieve.suggest import Entry, Suggester, category_entries
-from aisle.slate import group_title
+from aisle.serving.slate import group_title
 from aisle.types import Group
 
 EVERY_S = 900.0

@@ -12,8 +12,8 @@ from aisle.understand.text import key, words
 from aisle.understand.wordlists import GENDERS, STOP_WORDS
 
 if TYPE_CHECKING:
-    from aisle.intents import Intents
     from aisle.parts import Parts
+    from aisle.serving.intents import Intents
 
 MAX_OFFERS = 6
 MAX_PAGES = 2

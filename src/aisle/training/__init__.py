@@ -1,0 +1,1 @@
+"""Learning put together: what a training reads, fits, measures and promotes."""
