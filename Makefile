@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
-demo: install ## build the demo shop, train it, and open its storefront
+demo: install ## build the demo shop and open its storefront; it trains meanwhile
 	$(BIN)/aisle demo $(SHOP)
 
 browser: ## Debian's Chromium for the tests that drive a browser, when it can be had

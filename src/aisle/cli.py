@@ -315,7 +315,7 @@ def demo(
     traffic: Annotated[bool, typer.Option("--traffic/--no-traffic", help="Simulated shoppers while it serves.")] = True,
     seconds: Annotated[float, typer.Option("--for", help="Stop after so many seconds; 0: never.")] = 0,
 ) -> None:
-    """Build a simulated shop with a month of traffic, train it, and open its storefront."""
+    """Build a simulated shop with a month of traffic and open its storefront; it is trained meanwhile."""
     from aisle.demo.run import CURRENCIES, check_demo, run_demo
     from aisle.demo.world import WorldConfig
     from aisle.types import now_ms

@@ -1,8 +1,9 @@
-"""`aisle demo`: build the simulated shop, train it, serve it; or check all that in a minute."""
+"""`aisle demo`: build the simulated shop, serve it while it trains; or check all that in a minute."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ CURRENCIES = {"en": "USD", "zh": "CNY"}
 """What the demo's catalogue is priced in, by its language."""
 
 _WORLD_FILE = "world.json"
+_TRAINED_FILE = "trained"
 _FEED_FOLDER = "demo"
 
 
@@ -41,7 +43,10 @@ class DemoShop:
     secrets: dict[str, str]
 
     def serve(self, *, port: int, traffic: bool = True, for_s: float = 0) -> None:
-        """Serve until a signal or for `for_s` seconds, with simulated shoppers about."""
+        """Serve until a signal or for `for_s` seconds, with simulated shoppers about.
+
+        A shop that is not trained yet trains meanwhile, in a process of its own: its pages get better as they are used.
+        """
         from aisle.web.app import create_app
         from aisle.web.server import address, listen, run
 
@@ -59,18 +64,24 @@ class DemoShop:
                 if live:
                     live.start()
                 try:
-                    run(app, listener, for_s=for_s)
+                    with _trained_meanwhile(self.folder):
+                        run(app, listener, for_s=for_s)
                 finally:
                     if live:
                         live.stop()
 
 
 def run_demo(
-    folder: Path, config: WorldConfig, *, train_minutes: float = 4.0, progress: Progress | None = None
+    folder: Path,
+    config: WorldConfig,
+    *,
+    train: bool = False,
+    train_minutes: float = 4.0,
+    progress: Progress | None = None,
 ) -> DemoShop:
-    """The demo shop in `folder`: opened when it is there, otherwise built and trained.
+    """The demo shop in `folder`: opened when it is there, otherwise built; and trained here if `train`.
 
-    Its settings bound every training to `train_minutes`: a demo must not keep anyone waiting.
+    Its settings bound the fitting of a training to `train_minutes`: a demo must not keep anyone waiting.
     A build that was killed is taken up again: what is written twice is the same.
     """
     stamp = folder / _WORLD_FILE
@@ -93,9 +104,46 @@ def run_demo(
         shop.import_pages(feed / "pages", progress=progress)
         shop.import_events(feed / "events.jsonl", progress=progress)
         shop.wait_indexed(progress=progress)
-        shop.train(progress=progress)
+        if train:
+            shop.train(progress=progress)
+            (feed / _TRAINED_FILE).touch()
     stamp.write_text(json.dumps(asdict(config)), "utf-8")
     return DemoShop(folder, world, secrets)
+
+
+@contextmanager
+def _trained_meanwhile(folder: Path) -> Iterator[None]:
+    """A training beside the server, as `aisle train` does it; one that is stopped with the server goes on next time."""
+    trained, log = folder / _FEED_FOLDER / _TRAINED_FILE, folder / _FEED_FOLDER / "training.log"
+    if trained.exists():
+        yield
+        return
+    command = [sys.executable, "-m", "aisle.cli", "train", str(folder)]
+    with log.open("w") as out:
+        # In a session of its own: Ctrl-C is for the server, which stops the training in order.
+        training = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, training.pid, 10)  # a shopper's request comes first
+
+    def told() -> None:
+        if training.wait() == 0:
+            trained.touch()
+            print("\nThe models are trained; each that beat what is simpler serves now.", flush=True)
+        elif not stopping.is_set():
+            print(f"\nThe training failed: {log} says why. Try again with: aisle train {folder}", flush=True)
+
+    stopping = threading.Event()
+    waiter = threading.Thread(target=told, name="aisle-demo-training", daemon=True)
+    waiter.start()
+    print("Its models are being trained meanwhile, for some minutes: pages get better as they take over.", flush=True)
+    try:
+        yield
+    finally:
+        stopping.set()
+        training.terminate()
+        waiter.join(30)
+        if training.poll() is None:
+            training.kill()
 
 
 # ------------------------------------------------------------------ the check
@@ -118,7 +166,7 @@ def check_demo(seed: int, language: str = "en") -> dict[str, Any]:
             currency=CURRENCIES[language],
             end_ms=now_ms(),
         )
-        made = run_demo(folder, config, train_minutes=0.5)
+        made = run_demo(folder, config, train=True, train_minutes=0.5)
         with Shop.open(folder, create=False) as shop:
             key = shop.keys.storefront_key
             status = shop.status()
