@@ -39,7 +39,7 @@ def save_small_tokenizer(folder: Path, words: Sequence[str], *, pad_to: int = 0,
 
     folder.mkdir(parents=True, exist_ok=True)
     spelt = [*_LETTERS, *("##" + letter for letter in _LETTERS)] if letters else []
-    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *spelt, *words]
+    known = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *spelt, *words]))
     tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(known)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

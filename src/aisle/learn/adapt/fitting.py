@@ -305,7 +305,8 @@ def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             continue
         head = name.startswith("head.")
         rate = recipe.learning_rate * (recipe.head_rate if head else recipe.layer_decay ** depths.get(name, 0))
-        decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
+        word = name.endswith("word_embeddings.weight")  # decay would pull at words that no example has
+        decay = recipe.weight_decay if parameter.dim() > 1 and not word else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     listed = [{"params": part, "lr": rate, "weight_decay": decay} for (rate, decay), part in groups.items()]
     if recipe.optimizer == "sgd":

@@ -27,12 +27,15 @@ def put_on(network: nn.Module, method: Method, recipe: Recipe, n_steps: int, kin
     """
     if method not in METHODS:
         raise InvalidRequest(f"no method is called {method!r}: use one of {', '.join(METHODS)}", field="method")
+    if recipe.words and method != "full":
+        raise InvalidRequest("the vectors of words are trained by method full only", field="words")
     body: Any = network.body
     for parameter in body.parameters():
         parameter.requires_grad_(method == "full")
     if method == "full":
         for embedding in body.get_input_embeddings().parameters():
-            embedding.requires_grad_(False)  # a word that no example has must not drift off from those that have
+            # Else a word that no example has must not drift off from those that have.
+            embedding.requires_grad_(recipe.words)
         if getattr(body, "pooler", None) is not None:
             body.pooler.requires_grad_(False)  # tokens are pooled otherwise: it would get no gradient
     elif method == "top":

@@ -29,7 +29,8 @@ class Recipe:
     out to measure by (0: none); `patience` measurements without gain end the
     training. `seconds` it may take (0: no limit).
 
-    `rank` and `alpha` are LoRA's, `virtual` the tokens of prefix and prompt tuning.
+    `rank` and `alpha` are LoRA's, `virtual` the tokens of prefix and prompt tuning. `words`: the vectors of words are
+    trained too, with method full; for words that were added (`vocabulary.add_words`), which begin anywhere.
     """
 
     epochs: float = 12.0
@@ -54,6 +55,7 @@ class Recipe:
     held: float = 0.1
     patience: int = 4
     max_tokens: int = 64
+    words: bool = False
     seconds: float = 0.0
     seed: int = 0
 
@@ -81,9 +83,9 @@ class Recipe:
 
 
 _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
-    "full": {"learning_rate": 1e-4, "head_rate": 10.0},
+    "full": {"learning_rate": 5e-5, "head_rate": 2.0, "layer_decay": 0.9, "contrast": 0.2, "epochs": 8.0},
     "top": {"learning_rate": 3e-4, "head_rate": 5.0},
-    "lora": {"learning_rate": 1e-3, "head_rate": 2.0},
+    "lora": {"learning_rate": 1e-3, "head_rate": 1.0, "contrast": 0.5, "epochs": 6.0},
     "adalora": {"learning_rate": 3e-3, "head_rate": 1.0, "rank": 10},
     "prefix": {"learning_rate": 1e-2, "head_rate": 0.5},
     "prompt": {"learning_rate": 1e-2, "head_rate": 0.5},
