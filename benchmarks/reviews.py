@@ -6,10 +6,10 @@
 Tasks: zh-sentiment and zh-category (`reviews_zh`, 62,774 Chinese reviews of ten categories), en-sentiment (the reviews
 of `luma`, 4 and 5 stars against 1 to 3). A fifth of the texts, none of which is learned from, is the test; of `luma`,
 which has 500, each fifth in turn. Methods: tfidf (one and two characters or words, logistic regression, its strength
-chosen by cross-validation), the methods of `aisle tune`, and words: what the encoder does not know is added, learned for
-`--reading` minutes by guessing hidden words, and then all of it is tuned. `--minutes` bounds the tuning. `--encoder`
-names any encoder; the one at hand without a download is all-MiniLM-L6-v2, which knows 488 Chinese characters. `--out`
-gets the test's texts and labels with a `prediction`. The last line is JSON.
+chosen by cross-validation), the methods of `aisle tune`, and words: what the encoder does not know is added, learned
+for `--reading` minutes by guessing hidden words, and then all of it is tuned. `--minutes` bounds the tuning.
+`--encoder` names any encoder; the one at hand without a download is all-MiniLM-L6-v2, which knows 488 Chinese
+characters. `--out` gets the test's texts and labels with a `prediction`. The last line is JSON.
 """
 
 from __future__ import annotations

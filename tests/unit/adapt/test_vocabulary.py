@@ -38,7 +38,7 @@ def test_words_that_were_added_are_read_apart_and_learned(source, tmp_path):
     read = tune(MaskedWords(TEXTS, tmp_path / "more", recipe), tmp_path / "more", "full", recipe, run=tmp_path / "read")
     assert read.after["perplexity"] < 0.5 * read.before["perplexity"]
     write_encoder(read, tmp_path / "more", tmp_path / "reads")
-    few = Recipe.of("full", epochs=8, batch=16, learning_rate=1e-3, held=0.2, words=True)
+    few = Recipe.of("full", epochs=20, batch=16, learning_rate=1e-3, held=0.2, patience=20, words=True)
     data = Labelled.of(TEXTS, LABELS)
     told = tune(Classification(data, tmp_path / "reads", few), tmp_path / "reads", "full", few, run=tmp_path / "told")
     blind = tune(Classification(data, source, few), source, "full", few, run=tmp_path / "blind")
