@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.adapt.few_shot import Recipe, fit_few_shot
+from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, fit_with_unlabelled
 from aisle.learn.adapt.label_names import fit_names, read_descriptions
 from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
 from aisle.learn.adapt.linear import Floats, fit_linear
@@ -91,6 +91,15 @@ def setfit(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.in
     return model.predict(texts)
 
 
+def setfit_more(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.int32]:
+    """The same, and texts without labels teach, too."""
+    model = fit_with_unlabelled(
+        train, given.unlabelled, source=given.source, recipe=given.recipe, descriptions=given.descriptions,
+        threads=given.threads, seed=given.seed,
+    )  # fmt: skip
+    return model.predict(texts)
+
+
 def nearest_name(train: Labelled, texts: Sequence[str], given: Given) -> NDArray[np.int32]:
     """No label, no unlabelled text: the nearest name."""
     return fit_names(train.names, given.encode, descriptions=given.descriptions).predict(given.encode(texts))
@@ -118,6 +127,7 @@ METHODS: Mapping[str, Method] = {
     "frozen": frozen,
     "frozen_named": frozen_named,
     "setfit": setfit,
+    "setfit_more": setfit_more,
     "nearest_name": nearest_name,
     "names": names,
     "self_training": self_training,

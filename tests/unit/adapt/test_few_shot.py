@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
 from aisle.learn.adapt import few_shot
-from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, read_few_shot
+from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, fit_with_unlabelled, read_few_shot
 from aisle.learn.adapt.labelled import Labelled
 from aisle.testing.small_encoder import make_small_encoder
 
@@ -190,3 +190,20 @@ def test_the_benchmark_asks_for_labels_until_there_are_enough(source, files, ben
     assert curve["labels"] == [8, 16, 24]
     assert curve["worth"][0] == curve["random"][0]  # both begin with the same labels
     assert len(curve["worth"]) == len(curve["random"]) == 3
+
+
+def test_texts_without_labels_teach_too(source):
+    few, asked = texts_of(3, 5), texts_of(300, 1)
+    unlabelled = texts_of(60, 6).texts
+    alone = fit_few_shot(few, source=source, recipe=RECIPE)
+    taught = fit_with_unlabelled(few, unlabelled, source=source, recipe=RECIPE)
+    assert right(taught, asked) > right(alone, asked)
+    assert taught.names == few.names
+
+
+def test_with_fewer_texts_than_examples_the_examples_decide(source):
+    few = texts_of(4, 5)
+    brief = Recipe(epochs=1, batch=8, learning_rate=2e-3)
+    alone = fit_few_shot(few, source=source, recipe=brief)
+    taught = fit_with_unlabelled(few, [*few.texts, " ", "login password"], source=source, recipe=brief)
+    assert_allclose(taught.chances(few.texts), alone.chances(few.texts), atol=1e-5)

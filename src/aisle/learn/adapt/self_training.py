@@ -81,8 +81,8 @@ def fit_self_training(
         known = fit_linear(vectors[learned], labels[learned], n_labels, strengths=(base.strength,))
         alone.append(known.predict(vectors[held]) == labels[held])
         for share, right in zip(SHARES, with_more, strict=True):
-            taught, _ = _taught(known, vectors[learned], labels[learned], unlabelled, share)
-            right.append(taught.predict(vectors[held]) == labels[held])
+            more, _ = taught(known, vectors[learned], labels[learned], unlabelled, share)
+            right.append(more.predict(vectors[held]) == labels[held])
     if not alone:
         return nothing
     before = np.concatenate(alone)
@@ -93,13 +93,13 @@ def fit_self_training(
     if won - lost <= np.sqrt(won + lost):
         log.info("self-training: %d held-out texts won, %d lost: not taken", won, lost)
         return SelfTrained(base, len(unlabelled), 0, float("nan"), *happened)
-    head, sure = _taught(base, vectors, labels, unlabelled, SHARES[best])
+    head, sure = taught(base, vectors, labels, unlabelled, SHARES[best])
     found = SelfTrained(head, len(unlabelled), len(sure), float(sure.min()), *happened)
     log.info("self-training: %s", found)
     return found
 
 
-def _taught(
+def taught(
     known: Linear, vectors: Floats, labels: NDArray[np.int32], unlabelled: Floats, share: float
 ) -> tuple[Linear, Floats]:
     """The model that also learns from the surest share of each guessed label's texts, and how sure those are.
@@ -108,7 +108,7 @@ def _taught(
     """
     chances = known.chances(unlabelled)
     guessed, sure = chances.argmax(1).astype(np.int32), chances.max(1)
-    rows = np.concatenate([_surest(np.flatnonzero(guessed == n), sure, share) for n in range(chances.shape[1])])
+    rows = surest(chances, share)
     both = np.concatenate([vectors, unlabelled[rows]])
     weight = np.concatenate([np.ones(len(vectors)), np.full(len(rows), _WEIGHT)]).astype(np.float32)
     head = fit_linear(
@@ -117,5 +117,10 @@ def _taught(
     return Linear(head.weights, head.bias, head.strength, known.held), sure[rows]
 
 
-def _surest(rows: NDArray[np.intp], sure: Floats, share: float) -> NDArray[np.intp]:
-    return rows[np.argsort(-sure[rows], kind="stable")[: int(np.ceil(len(rows) * share))]]
+def surest(chances: Floats, share: float) -> NDArray[np.intp]:
+    """Rows of chances float32[n, labels]: that share of each guessed label's, the surest."""
+    guessed, sure = chances.argmax(1), chances.max(1)
+    of_each = [np.flatnonzero(guessed == label) for label in range(chances.shape[1])]
+    parts = [rows[np.argsort(-sure[rows], kind="stable")[: int(np.ceil(len(rows) * share))]] for rows in of_each]
+    found: NDArray[np.intp] = np.concatenate(parts)
+    return found
