@@ -123,6 +123,7 @@ class Clicks(_PairTask):
     """Whether a product shown for a query is clicked (or bought): binary cross entropy; a unit is a pair."""
 
     measure = "auc"
+    loss_name = "binary cross entropy"
 
     @property
     def telling(self) -> bool:
@@ -176,8 +177,8 @@ class Graded(_PairTask):
     ) -> None:
         """Raises InvalidRequest."""
         if ranking not in ("mse", "pairwise", "listwise"):
-            raise InvalidRequest(f"ranking is mse, pairwise or listwise, not {ranking!r}", field="ranking")
-        self._ranking = ranking
+            raise InvalidRequest(f"the loss is mse, pairwise or listwise, not {ranking!r}", field="loss")
+        self._ranking: Ranking = ranking
         super().__init__(data, source, recipe, name=f"{name}-{ranking}")
         if not self.telling:
             raise InvalidRequest(
@@ -191,6 +192,10 @@ class Graded(_PairTask):
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([max(len(self.tokens[row]) for row in rows.tolist()) for rows in self.groups], np.int64)
+
+    @property
+    def loss_name(self) -> Ranking:
+        return self._ranking
 
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         import torch
