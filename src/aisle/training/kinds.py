@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from aisle.errors import InvalidRequest
+from aisle.learn.adapt import examples, exporting
+from aisle.learn.adapt.generation import Generation, Written, measured_again
 from aisle.learn.adapt.labelled import LABEL_COLUMNS, TEXT_COLUMNS, Labelled, read_labelled
+from aisle.learn.adapt.pairs import Clicks, Graded, Pairs, click_metrics, grade_metrics
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tables import Columns, read_table
-from aisle.ports import TextClassifier
-from aisle.types import NOTHING
+from aisle.learn.adapt.tagging import Tagged, Tagging, tag_metrics
+from aisle.learn.adapt.tasks import Classification, Task, label_metrics
+from aisle.models.language import language_kind
+from aisle.types import NOTHING, Scores
 
 if TYPE_CHECKING:
-    from aisle.learn.adapt.generation import Generation, Written
-    from aisle.learn.adapt.pairs import Clicks, Graded, Pairs
-    from aisle.learn.adapt.tagging import Tagged, Tagging
-    from aisle.learn.adapt.tasks import Classification, Task
     from aisle.learn.adapt.tune import Adapted
     from aisle.learn.fitted import Fitted
 
@@ -35,7 +38,8 @@ class Kind:
     `task(examples, source, recipe, name, loss)` binds them to a model;
     `export(adapted, task, source, out)` writes what was trained;
     `measured(folder, examples)` is how well a written model does, empty where it tells other things than these.
-    `needs` are the columns, each by the names it may have; `units` what is counted, `changed` numbers of the recipe.
+    `needs` are the columns, each by the names it may have; `units` what is counted, `changed` numbers of the recipe,
+    `serves` whether requests are answered by it.
     """
 
     name: str
@@ -49,6 +53,9 @@ class Kind:
     measured: Callable[[Path, Any], dict[str, float]]
     losses: tuple[str, ...] = ()
     changed: Mapping[str, Any] = NOTHING
+    serves: bool = False
+    a_base: bool = False
+    """Whether models can be compared only where they were made from the same one: others count other words."""
 
     def fits(self, columns: Sequence[str]) -> bool:
         return all(set(names) & set(columns) for names in self.needs)
@@ -59,13 +66,11 @@ def kind_of(file: Path, said: str = "", columns: Columns = Columns(), *, writes:
 
     Raises InvalidRequest where none fits, or several do.
     """
-    from aisle.learn.adapt.examples import ALONE_COLUMNS, CONLL
-
     if said:
         if said not in KINDS:
             raise InvalidRequest(f"kind is one of {', '.join(KINDS)}, not {said[:40]!r}", field="kind")
         return KINDS[said]
-    if file.suffix.lower() in CONLL:
+    if file.suffix.lower() in examples.CONLL:
         return KINDS["tags"]
     if columns.label and not columns.query:  # what a column of that name holds is not for its name to say
         return KINDS["labels"]
@@ -73,17 +78,16 @@ def kind_of(file: Path, said: str = "", columns: Columns = Columns(), *, writes:
     fitting = [kind for kind in KINDS.values() if kind.fits(there) and (writes or kind.name != "text")]
     if not fitting and columns.text in there:
         fitting = [kind for kind in KINDS.values() if kind.fits((*there, TEXT_COLUMNS[0])) and kind.name == "labels"]
-    if not fitting and writes and set(ALONE_COLUMNS) & set(there):
+    if not fitting and writes and set(examples.ALONE_COLUMNS) & set(there):
         fitting = [KINDS["text"]]
-    paired = _QUERY in there and bool({"text", "title", "item"} & set(there))
-    if len(fitting) == 1 and not (fitting[0].name == "labels" and paired):
+    if "label" in there and all(set(names) & set(there) for names in _PAIR):  # of the text, or of the pair
+        fitting += [KINDS[name] for name in ("clicks", "relevance") if KINDS[name] not in fitting]
+    if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = [kind.name for kind in fitting]
-        if paired:
-            names = list(dict.fromkeys([*names, "clicks", "relevance"]))
         raise InvalidRequest(
-            f"{file.name} has {', '.join(there)[:200]}, which may be {' or '.join(names)}: say which with --kind",
+            f"{file.name} has {', '.join(there)[:200]}, which may be {' or '.join(kind.name for kind in fitting)}: "
+            "say which with --kind",
             field="kind",
         )
     known = "; ".join(f"{kind.name}: {' + '.join(names[0] for names in kind.needs)}" for kind in KINDS.values())
@@ -95,102 +99,34 @@ def kind_of(file: Path, said: str = "", columns: Columns = Columns(), *, writes:
     )
 
 
-_QUERY: Final = "query"
-
-
-# ----------------------------------------------------------------- labels
-
-
 def _read_labels(file: Path, columns: Columns, like: Labelled | None) -> Labelled:
     names = like.names if like is not None else None
     return read_labelled(file, text=columns.text, label=columns.label, names=names)
 
 
-def _classification(data: Labelled, source: Path, recipe: Recipe, name: str, _loss: str) -> Classification:
-    from aisle.learn.adapt.tasks import Classification
-
-    return Classification(data, source, recipe, name=name)
-
-
-def _export_classifier(adapted: Adapted, task: Classification, source: Path, out: Path) -> Fitted:
-    from aisle.learn.adapt.exporting import export_classifier
-
-    return export_classifier(adapted, task, source, out)
-
-
 def _classified(folder: Path, data: Labelled) -> dict[str, float]:
-    from aisle.learn.adapt.tasks import label_metrics
+    from aisle.wiring import open_classifier
 
-    classifier = opened_classifier(folder)
+    classifier = open_classifier(folder)
     if classifier.names != data.names:
         return {}
     return label_metrics(classifier.classify(data.texts).argmax(1), data.labels, len(data.names))
-
-
-def opened_classifier(folder: Path) -> TextClassifier:
-    """As `wiring.open_classifier`, which is imported only when a classifier is needed."""
-    from aisle.wiring import open_classifier
-
-    return open_classifier(folder)
-
-
-# ------------------------------------------------------ clicks, relevance
-
-
-def _read_clicks(file: Path, columns: Columns, like: Pairs | None) -> Pairs:
-    from aisle.learn.adapt.examples import read_clicks
-
-    return read_clicks(file, columns, like)
-
-
-def _read_grades(file: Path, columns: Columns, like: Pairs | None) -> Pairs:
-    from aisle.learn.adapt.examples import read_grades
-
-    return read_grades(file, columns, like)
 
 
 def _pair_keys(data: Pairs) -> Sequence[str]:
     return [f"{query}\t{text}" for query, text in zip(data.queries, data.texts, strict=True)]
 
 
-def _clicks(data: Pairs, source: Path, recipe: Recipe, name: str, _loss: str) -> Clicks:
-    from aisle.learn.adapt.pairs import Clicks
-
-    return Clicks(data, source, recipe, name=name)
-
-
 def _graded(data: Pairs, source: Path, recipe: Recipe, name: str, loss: str) -> Graded:
-    from aisle.learn.adapt.pairs import Graded
-
     ranking: Any = loss or "listwise"
     return Graded(data, source, recipe, ranking=ranking, name=name)
 
 
-def _export_scorer(adapted: Adapted, task: Clicks | Graded, source: Path, out: Path) -> Fitted:
-    from aisle.learn.adapt.exporting import export_scorer
-
-    return export_scorer(adapted, task, source, out)
-
-
-def _click_measured(folder: Path, data: Pairs) -> dict[str, float]:
-    from aisle.learn.adapt.pairs import click_metrics
-
-    return click_metrics(_scores(folder, data), data.grades)
-
-
-def _grade_measured(folder: Path, data: Pairs) -> dict[str, float]:
-    from aisle.learn.adapt.pairs import grade_metrics
-
-    return grade_metrics(_scores(folder, data), data)
-
-
-def _scores(folder: Path, data: Pairs) -> Any:
+def _scores(folder: Path, data: Pairs) -> Scores:
     """float32[n], by the model in the folder; each query is read with all its texts."""
-    import numpy as np
+    from aisle.wiring import open_reranker
 
-    from aisle.wiring import open_pair_scorer
-
-    scorer, found = open_pair_scorer(folder), np.empty(len(data), np.float32)
+    scorer, found = open_reranker(folder), np.empty(len(data), np.float32)
     rows: dict[str, list[int]] = {}
     for row, query in enumerate(data.queries):
         rows.setdefault(query, []).append(row)
@@ -199,29 +135,7 @@ def _scores(folder: Path, data: Pairs) -> Any:
     return found
 
 
-# ------------------------------------------------------------------- tags
-
-
-def _read_tags(file: Path, columns: Columns, like: Tagged | None) -> Tagged:
-    from aisle.learn.adapt.examples import read_tagged
-
-    return read_tagged(file, columns, like)
-
-
-def _tagging(data: Tagged, source: Path, recipe: Recipe, name: str, _loss: str) -> Tagging:
-    from aisle.learn.adapt.tagging import Tagging
-
-    return Tagging(data, source, recipe, name=name)
-
-
-def _export_tagger(adapted: Adapted, task: Tagging, source: Path, out: Path) -> Fitted:
-    from aisle.learn.adapt.exporting import export_tagger
-
-    return export_tagger(adapted, task, source, out)
-
-
 def _tagged(folder: Path, data: Tagged) -> dict[str, float]:
-    from aisle.learn.adapt.tagging import tag_metrics
     from aisle.wiring import open_tagger
 
     tagger = open_tagger(folder)
@@ -230,19 +144,7 @@ def _tagged(folder: Path, data: Tagged) -> dict[str, float]:
     return tag_metrics([[tag for _, tag in words] for words in tagger.tag(data.words)], data.tags)
 
 
-# ------------------------------------------------------------------- text
-
-
-def _read_text(file: Path, columns: Columns, like: Written | None) -> Written:
-    from aisle.learn.adapt.examples import read_written
-
-    return read_written(file, columns, like)
-
-
 def _generation(data: Written, source: Path, recipe: Recipe, name: str, _loss: str) -> Generation:
-    from aisle.learn.adapt.generation import Generation
-    from aisle.models.language import language_kind
-
     kind = language_kind(source)
     if kind is None:
         raise InvalidRequest(
@@ -251,31 +153,55 @@ def _generation(data: Written, source: Path, recipe: Recipe, name: str, _loss: s
     return Generation(data, source, recipe, kind=kind, name=name)
 
 
-def _export_generator(adapted: Adapted, task: Generation, source: Path, out: Path) -> Fitted:
-    from aisle.learn.adapt.exporting import export_generator
-
-    return export_generator(adapted, task, source, out)
-
-
-def _written(folder: Path, data: Written) -> dict[str, float]:
-    from aisle.learn.adapt.generation import measured_again
-
-    return measured_again(folder, data)
-
-
+_PAIR: Final = (examples.QUERY_COLUMNS, examples.ITEM_COLUMNS)
 KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind
     for kind in (
         Kind(
             "labels", "intent", "texts", (TEXT_COLUMNS, LABEL_COLUMNS),
-            _read_labels, lambda data: data.texts, _classification, _export_classifier, _classified,
+            read=_read_labels,
+            keys=lambda data: data.texts,
+            task=lambda data, source, recipe, name, _: Classification(data, source, recipe, name=name),
+            export=exporting.export_classifier,
+            measured=_classified,
+            serves=True,
         ),
         Kind(
-            "clicks", "click", "pairs", (("query", "search", "search_query", "search_term"),
-            ("text", "title", "item", "product", "product_title"),
-            ("clicked", "bought", "click", "purchased", "purchase")),
-            _read_clicks, _pair_keys, _clicks, _export_scorer, _click_measured,
+            "clicks", "click", "pairs", (*_PAIR, examples.CLICK_COLUMNS),
+            read=examples.read_clicks,
+            keys=_pair_keys,
+            task=lambda data, source, recipe, name, _: Clicks(data, source, recipe, name=name),
+            export=exporting.export_scorer,
+            measured=lambda folder, data: click_metrics(_scores(folder, data), data.grades),
             changed={"max_tokens": 128, "epochs": 4.0},
+        ),
+        Kind(
+            "relevance", "relevance", "queries", (*_PAIR, examples.GRADE_COLUMNS),
+            read=examples.read_grades,
+            keys=_pair_keys,
+            task=_graded,
+            export=exporting.export_scorer,
+            measured=lambda folder, data: grade_metrics(_scores(folder, data), data),
+            losses=("mse", "pairwise", "listwise"),
+            changed={"max_tokens": 128, "epochs": 4.0, "batch": 8},
+        ),
+        Kind(
+            "tags", "attributes", "texts", (examples.WORD_COLUMNS, examples.TAG_COLUMNS),
+            read=examples.read_tagged,
+            keys=lambda data: [" ".join(words) for words in data.words],
+            task=lambda data, source, recipe, name, _: Tagging(data, source, recipe, name=name),
+            export=exporting.export_tagger,
+            measured=_tagged,
+        ),
+        Kind(
+            "text", "writing", "texts", (examples.INPUT_COLUMNS, examples.OUTPUT_COLUMNS),
+            read=examples.read_written,
+            keys=lambda data: data.answers if data.alone else data.prompts,
+            task=_generation,
+            export=exporting.export_generator,
+            measured=measured_again,
+            changed={"max_tokens": 256, "epochs": 3.0, "batch": 8},
+            a_base=True,
         ),
     )
 }  # fmt: skip

@@ -33,7 +33,7 @@ class OnnxTagger:
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         try:
             told = orjson.loads((folder / _CARD).read_bytes())
-            self.names, self._most = tuple(str(name) for name in told["names"]), int(told["max_tokens"])
+            self._names, self._most = tuple(str(name) for name in told["names"]), int(told["max_tokens"])
             self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
             self._tokenizer.no_padding()
             self._tokenizer.no_truncation()
@@ -42,13 +42,17 @@ class OnnxTagger:
         self._around = np.array(self._tokenizer.encode("").ids, np.int64)
         self._session = open_session(folder, threads)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._names
+
     def tag(self, texts: Sequence[str] | Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
         """Each text's words with their tags; a text is parted at its spaces, or comes as a list of words.
 
         Words beyond what is read of a text are outside. Raises ModelError when the runtime fails.
         """
         words = [text.split() if isinstance(text, str) else list(text) for text in texts]
-        outside = _OUTSIDE if _OUTSIDE in self.names else self.names[0]
+        outside = _OUTSIDE if _OUTSIDE in self._names else self._names[0]
         read = [placed(self._pieces(of_text), self._around, self._most) for of_text in words]
         order = np.argsort([len(ids) for ids, _ in read], kind="stable")
         found: list[list[tuple[str, str]]] = [[] for _ in words]
@@ -56,7 +60,7 @@ class OnnxTagger:
             rows = order[begin : begin + _AT_ONCE].tolist()
             best = self._best([read[row][0] for row in rows])  # [n, t]
             for line, row in enumerate(rows):
-                tags = [self.names[best[line, at]] if at >= 0 else outside for at in read[row][1].tolist()]
+                tags = [self._names[best[line, at]] if at >= 0 else outside for at in read[row][1].tolist()]
                 found[row] = list(zip(words[row], tags, strict=True))
         return found
 

@@ -18,7 +18,7 @@ from aisle.learn.adapt.methods import merged
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tasks import Rows, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
-from aisle.models.language import LanguageKind, read_language_model, save_language_model
+from aisle.models.language import LanguageKind, read_language_model, save_language_model, with_prompts
 
 if TYPE_CHECKING:
     import torch
@@ -180,3 +180,13 @@ def write_language_model(adapted: Adapted, source: Path, folder: Path) -> None:
                 shutil.copyfile(file, folder / file.name)
     except (OSError, SafetensorError) as error:
         raise StorageError(f"{folder} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def measured_again(folder: Path, data: Written) -> dict[str, float]:
+    """How likely a model that was exported into the folder finds other answers. Raises ModelError."""
+    about = json.loads((folder / "card.json").read_text("utf-8"))["params"]
+    kind: LanguageKind = about["architecture"]
+    task = Generation(data, folder, Recipe(max_tokens=about["max_tokens"]), kind=kind)
+    from aisle.models.heads import LanguageNetwork
+
+    return task.metrics(LanguageNetwork(with_prompts(read_language_model(folder, kind), folder)))
