@@ -1,1 +1,1 @@
-"""Torch modules, for training only: nothing that serves imports them, but for `pooling` and `words`, which need no torch."""
+"""Torch modules, for training only: nothing that serves imports them, but for `pooling` and `words`, without torch."""

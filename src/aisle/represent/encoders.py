@@ -88,7 +88,9 @@ def source_named(name: str) -> Path:
     """The folder of any model in Hugging Face's format, by its folder or name, to tune it. Raises EncoderMissing."""
     found = _own_folder(name, "model") or _in_hugging_face_cache(name)
     if found is None:
-        raise EncoderMissing(f"no model {name!r} on this machine: name a folder, or fetch it first (hf download {name})")
+        raise EncoderMissing(
+            f"no model {name!r} on this machine: name a folder, or fetch it first (hf download {name})"
+        )
     return found
 
 

@@ -6,7 +6,7 @@ A kind is recognised from a file's columns where only one fits them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from aisle.learn.adapt.generation import Generation, Written, measured_again
 from aisle.learn.adapt.labelled import LABEL_COLUMNS, TEXT_COLUMNS, Labelled, read_labelled
 from aisle.learn.adapt.pairs import Clicks, Graded, Pairs, click_metrics, grade_metrics
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tables import Columns, read_table
+from aisle.learn.adapt.tables import USUAL, Columns, read_table
 from aisle.learn.adapt.tagging import Tagged, Tagging, tag_metrics
 from aisle.learn.adapt.tasks import Classification, Task, label_metrics
 from aisle.models.language import language_kind
@@ -52,7 +52,7 @@ class Kind:
     export: Callable[[Adapted, Any, Path, Path], Fitted]
     measured: Callable[[Path, Any], dict[str, float]]
     losses: tuple[str, ...] = ()
-    changed: Mapping[str, Any] = NOTHING
+    changed: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     serves: bool = False
     a_base: bool = False
     """Whether models can be compared only where they were made from the same one: others count other words."""
@@ -61,7 +61,7 @@ class Kind:
         return all(set(names) & set(columns) for names in self.needs)
 
 
-def kind_of(file: Path, said: str = "", columns: Columns = Columns(), *, writes: bool = False) -> Kind:
+def kind_of(file: Path, said: str = "", columns: Columns = USUAL, *, writes: bool = False) -> Kind:
     """The kind that was said, or the one that the file's columns fit; `writes`: a language model was named.
 
     Raises InvalidRequest where none fits, or several do.

@@ -108,6 +108,8 @@ def tune_shop(
     with _making(run) as folder:
         fitted = kind.export(adapted, task, source, Path(folder) / "exported")
         about = {**fitted.params, "task": name, "kind": kind.name, "units": kind.units, "measure": task.measure}
+        if wanted.model and not Path(wanted.model).expanduser().is_dir():
+            about["base"] = wanted.model  # the folder of a downloaded model is called by a hash
         fitted = Fitted(name, fitted.arrays, fitted.files, about, fitted.metrics)
         if test is not None:
             write_model(fitted, Path(folder) / "model")

@@ -142,8 +142,8 @@ def test_tags_become_a_tagger_and_a_worse_one_does_not_replace_it(shop, tmp_path
 @pytest.mark.parametrize("method", ["lora", "prompt"])
 def test_a_causal_model_writes_what_it_learned(method, shop, causal, tmp_path):
     lines(text_rows(120, 0), tmp_path / "texts.jsonl")
-    wanted = Wanted("", tmp_path / "texts.jsonl", method, model=str(causal),
-                    changed={**QUICK, "epochs": 8, "learning_rate": 1e-2, "rank": 8, "virtual": 4, "max_tokens": 24})  # fmt: skip
+    changed = {**QUICK, "epochs": 8, "learning_rate": 1e-2, "rank": 8, "virtual": 4, "max_tokens": 24}
+    wanted = Wanted("", tmp_path / "texts.jsonl", method, model=str(causal), changed=changed)
     version = shop.tune(wanted)
     assert version.name == "writing"
     assert version.metrics["perplexity_after"] < version.metrics["perplexity_before"]
@@ -282,6 +282,7 @@ def test_a_kill_is_resumed_and_two_at_once_and_a_full_disk_are_told(shop, tmp_pa
     with Workbench(shop.path / "models" / ".runs" / "attributes-full"), pytest.raises(ShopBusy):
         shop.tune(wanted)
     with monkeypatch.context() as full:
+
         def no_room(*_, **__):
             raise OSError(28, "No space left on device")
 

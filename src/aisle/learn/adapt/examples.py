@@ -17,7 +17,7 @@ import numpy as np
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.generation import Written
 from aisle.learn.adapt.pairs import Pairs
-from aisle.learn.adapt.tables import Columns, Table, read_table
+from aisle.learn.adapt.tables import USUAL, Columns, Table, read_table
 from aisle.learn.adapt.tagging import Tagged
 
 log = logging.getLogger("aisle.learn")
@@ -38,12 +38,12 @@ CONLL: Final = (".conll", ".bio", ".iob", ".iob2")
 _TRUTHS: Final = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 
-def read_clicks(file: Path, columns: Columns = Columns(), like: Pairs | None = None) -> Pairs:
+def read_clicks(file: Path, columns: Columns = USUAL, like: Pairs | None = None) -> Pairs:
     """Pairs that were clicked or bought (1) or not (0), or how likely that was. Raises InvalidRequest."""
     return _pairs(file, columns, (*CLICK_COLUMNS, "label"), _chance)
 
 
-def read_grades(file: Path, columns: Columns = Columns(), like: Pairs | None = None) -> Pairs:
+def read_grades(file: Path, columns: Columns = USUAL, like: Pairs | None = None) -> Pairs:
     """Pairs with grades, 0 for a text that does not answer; those over 1 are divided by the highest.
 
     A test is divided by what its training was. Raises InvalidRequest.
@@ -99,7 +99,7 @@ def _number(cell: str, most: float, wrong: str) -> float | str:
     return found if 0 <= found <= most and math.isfinite(found) else wrong
 
 
-def read_tagged(file: Path, columns: Columns = Columns(), like: Tagged | None = None) -> Tagged:
+def read_tagged(file: Path, columns: Columns = USUAL, like: Tagged | None = None) -> Tagged:
     """Words with their tags: lists in JSON lines or Parquet, text parted at its spaces, or CoNLL's lines.
 
     Raises InvalidRequest, also for a tag that `like` lacks.
@@ -154,7 +154,7 @@ def _conll(file: Path) -> Tagged:
     return Tagged(*(tuple(tuple(pair[side] for pair in text) for text in texts) for side in (0, 1)))
 
 
-def read_written(file: Path, columns: Columns = Columns(), like: Written | None = None) -> Written:
+def read_written(file: Path, columns: Columns = USUAL, like: Written | None = None) -> Written:
     """What is asked (`input`) and what is to be written (`output`), or texts alone, whose prompts are empty.
 
     Cells are taken as they are, spaces and line breaks too. Raises InvalidRequest.

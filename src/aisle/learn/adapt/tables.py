@@ -27,6 +27,9 @@ class Columns:
     query: str = ""
 
 
+USUAL: Final = Columns()
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file's rows; cells are asked for by the names that a column may have."""
