@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -63,12 +64,15 @@ class HuggingFaceGenerator:
                 field="prompts",
             )
         read = torch.tensor([ids], device=next(self._network.parameters()).device)
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft tells of position ids that it finds out by itself
             told = self._network.generate(
                 input_ids=read, attention_mask=torch.ones_like(read), max_new_tokens=room, do_sample=False,
                 eos_token_id=self._end, pad_token_id=self._pad,
             )[0].tolist()  # fmt: skip
-        return str(self._tokenizer.decode(told[len(ids) :] if causal else told[1:], skip_special_tokens=True))
+        ends = self._end if isinstance(self._end, list) else [self._end]
+        words = [one for one in told[len(ids) if causal else 1 :] if one not in (*ends, self._pad)]
+        return str(self._tokenizer.decode(words, skip_special_tokens=True))
 
 
 def read_generator(folder: Path | str) -> HuggingFaceGenerator:
