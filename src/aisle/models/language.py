@@ -60,9 +60,10 @@ def with_prompts(body: Any, folder: Path) -> Any:
 
     try:
         told = json.loads((folder / PROMPTS_CONFIG).read_text("utf-8"))
+        made: Any = peft.PeftConfig  # its from_peft_type has no types
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own deprecations
-            whole = peft.get_peft_model(body, peft.PeftConfig.from_peft_type(**told))
+            whole = peft.get_peft_model(body, made.from_peft_type(**told))
         peft.set_peft_model_state_dict(whole, load_file(folder / PROMPTS_FILE))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise ModelError(f"{folder}: its prompts cannot be read: {error}") from error

@@ -162,7 +162,7 @@ def read_written(file: Path, columns: Columns = USUAL, like: Written | None = No
     table = read_table(file)
     alone = not (columns.query or columns.label) and not (set(OUTPUT_COLUMNS) & set(table.columns))
     if alone:
-        names = (table.column(columns.text, ALONE_COLUMNS),)
+        names: tuple[str, ...] = (table.column(columns.text, ALONE_COLUMNS),)
     else:
         asked = table.column(columns.query or columns.text, INPUT_COLUMNS)
         names = (asked, table.column(columns.label, OUTPUT_COLUMNS))

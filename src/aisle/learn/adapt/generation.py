@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest, StorageError
-from aisle.learn.adapt.methods import merged
+from aisle.learn.adapt.methods import Kind, merged
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tasks import Rows, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
@@ -68,7 +68,8 @@ class Generation(Rows):
         Raises InvalidRequest where a prompt leaves no room for an answer.
         """
         self.name, self.data = name, data
-        self.kind: LanguageKind = kind
+        self.kind: Kind = kind
+        self.language: LanguageKind = kind
         config = json.loads((source / "config.json").read_text("utf-8"))
         end = config.get("eos_token_id")
         self._end = np.array([end[0] if isinstance(end, list) else end] if end is not None else [], np.int64)
@@ -115,7 +116,7 @@ class Generation(Rows):
     def network(self, source: Path, recipe: Recipe) -> LanguageNetwork:
         from aisle.models.heads import LanguageNetwork
 
-        return LanguageNetwork(read_language_model(source, self.kind))
+        return LanguageNetwork(read_language_model(source, self.language))
 
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         lost, n = self._lost(network, self._rows[units].tolist(), recipe.smoothing)
