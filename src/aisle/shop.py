@@ -377,9 +377,8 @@ class Shop:
         return compress_shop(self._parts, plan or Plan(), progress)
 
     def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
-        """Adapt the encoder to labelled texts, as `wanted` says; errors are those of `tuning_shop.tune_shop`."""
-        models = self._parts.stores.models
-        return tune_shop(self.path / "models", models, self.settings, wanted, opened_classifier, progress)
+        """Adapt a model to examples, as `wanted` says; errors are those of `training.tune.tune_shop`."""
+        return tune_shop(self.path / "models", self._parts.stores.models, self.settings, wanted, progress)
 
     def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
         """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""

@@ -17,6 +17,7 @@ from aisle.adapters.onnx.audio_encoder import OnnxAudioEncoder
 from aisle.adapters.onnx.cross_encoder import OnnxCrossEncoder
 from aisle.adapters.onnx.image_encoder import OnnxImageEncoder
 from aisle.adapters.onnx.ranker import OnnxRanker
+from aisle.adapters.onnx.tagger import OnnxTagger
 from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.adapters.onnx.text_encoder import OnnxTextEncoder
 from aisle.adapters.sqlite.catalog import SqliteCatalogStore
@@ -41,7 +42,7 @@ from aisle.learn.bi_encoder import TUNED
 from aisle.learn.photos import CARD_FILE as OWN_CARD
 from aisle.parts import Parts
 from aisle.photos import Photos
-from aisle.ports import LanguageModel, LexicalIndex, TextClassifier, TextEncoder, VectorStore
+from aisle.ports import LanguageModel, LexicalIndex, Reranker, Tagger, TextClassifier, TextEncoder, VectorStore
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.card import CARD, STATIC_FILE
@@ -143,6 +144,16 @@ def open_parts(
 def open_classifier(folder: Path) -> TextClassifier:
     """What `aisle tune` made. Raises ModelDamaged."""
     return OnnxTextClassifier(folder)
+
+
+def open_reranker(folder: Path) -> Reranker:
+    """What `aisle tune` made of clicks or grades. Raises ModelDamaged."""
+    return OnnxCrossEncoder(folder)
+
+
+def open_tagger(folder: Path) -> Tagger:
+    """What `aisle tune` made of tags. Raises ModelDamaged."""
+    return OnnxTagger(folder)
 
 
 def _make_folder(path: Path) -> None:

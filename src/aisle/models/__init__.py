@@ -1,1 +1,1 @@
-"""Torch modules, for training only: nothing that serves imports them, but for `pooling`, which needs no torch."""
+"""Torch modules, for training only: nothing that serves imports them, but for `pooling` and `words`, without torch."""

@@ -13,6 +13,7 @@ from aisle.ports.encoders import (
     ImageEncoder,
     Reading,
     Reranker,
+    Tagger,
     TextClassifier,
     TextEncoder,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Shopper",
     "SlateLog",
     "StateStore",
+    "Tagger",
     "TextClassifier",
     "TextEncoder",
     "VectorStore",

@@ -69,6 +69,18 @@ class Reranker(Protocol):
         """float32[n], a logit for each text, higher is better. Raises ModelError when the runtime fails."""
 
 
+@runtime_checkable
+class Tagger(Protocol):
+    """Words to their tags."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tags there are."""
+
+    def tag(self, texts: Sequence[str] | Sequence[Sequence[str]]) -> list[list[tuple[str, str]]]:
+        """Each text's words with their tags; a text is parted at its spaces. Raises ModelError."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClassifierCard:
     """Of a text classifier: its labels in the order of its probabilities, the tokens it reads, SHA-256 by file."""

@@ -84,6 +84,16 @@ def source_of(settings: EncoderSettings) -> Path:
     return beside if (beside / "config.json").exists() else _locate(source, _TEXT)
 
 
+def source_named(name: str) -> Path:
+    """The folder of any model in Hugging Face's format, by its folder or name, to tune it. Raises EncoderMissing."""
+    found = _own_folder(name, "model") or _in_hugging_face_cache(name)
+    if found is None:
+        raise EncoderMissing(
+            f"no model {name!r} on this machine: name a folder, or fetch it first (hf download {name})"
+        )
+    return found
+
+
 def ensure_image_encoder(settings: EncoderSettings, models_folder: Path, progress: Progress | None = None) -> Path:
     """As `ensure_encoder`, for the vision, CLIP or SigLIP model that the settings name."""
     return _ensure(_IMAGE, settings.image_model, models_folder, progress)
@@ -152,12 +162,8 @@ def cache_folder() -> Path:
 
 def _locate(name: str, kind: _Kind) -> Path:
     """The folder with the original model. Raises EncoderMissing."""
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").exists():
-            raise EncoderMissing(f"{folder}: no config.json there, so it is no {kind.noun} that transformers can read")
-        if not any((folder / weights).exists() for weights in (_WEIGHTS, f"{_WEIGHTS}.index.json")):
-            raise EncoderMissing(f"{folder}: no {_WEIGHTS} there (pickled weights run code when read, and are not)")
+    folder = _own_folder(name, kind.noun)
+    if folder is not None:
         return folder
     if kind is _TEXT and name in _EMBEDDED_NAMES:
         spec = importlib.util.find_spec(_EMBEDDED_PACKAGE)
@@ -172,6 +178,18 @@ def _locate(name: str, kind: _Kind) -> Path:
         f"no {kind.noun} {name!r} on this machine. Use {embedded}a folder "
         f"with config.json and {_WEIGHTS}, or a model already downloaded (hf download {name})"
     )
+
+
+def _own_folder(name: str, noun: str) -> Path | None:
+    """The folder of that name; None where there is none. Raises EncoderMissing for one that holds no model."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        return None
+    if not (folder / "config.json").exists():
+        raise EncoderMissing(f"{folder}: no config.json there, so it is no {noun} that transformers can read")
+    if not any((folder / weights).exists() for weights in (_WEIGHTS, f"{_WEIGHTS}.index.json")):
+        raise EncoderMissing(f"{folder}: no {_WEIGHTS} there (pickled weights run code when read, and are not)")
+    return folder
 
 
 def _in_hugging_face_cache(name: str) -> Path | None:

@@ -24,7 +24,7 @@ class Classifiers:
     def of(self, task: str) -> TextClassifier:
         """Raises NotFound for a task that was never tuned for, ModelDamaged."""
         active = self._models.active(task) if TASK_NAME.fullmatch(task) else None
-        if active is None or active.params.get("task") != task:
+        if active is None or active.params.get("task") != task or active.params.get("kind", "labels") != "labels":
             raise NotFound(f"nothing was tuned for {task[:40]!r}: aisle tune SHOP --task {task[:40]} --data FILE")
         kept = self._opened.get(task)
         if kept is None or kept[0] != active.version:

@@ -1,6 +1,6 @@
-"""What a shop's `tune` does: read the labels, adapt the encoder, keep a version, let it serve if it is no worse.
+"""What a shop's `tune` does: read examples, adapt a model, keep a version, let it serve if it is no worse.
 
-models/<task>/<version>/          the classifier, its card and its curves
+models/<task>/<version>/          the model, its card and its curves
 models/.runs/<task>-<method>/     curves, TensorBoard's files and trials of the last training; checkpoints meanwhile
 """
 
@@ -16,18 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aisle import __version__
-from aisle.errors import InvalidRequest, ModelDamaged, StorageError
-from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
+from aisle.errors import InvalidRequest, ModelError, StorageError
 from aisle.learn.adapt.recipe import METHODS, Method, Recipe
+from aisle.learn.adapt.tables import Columns, repeated
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, TextClassifier
-from aisle.represent.encoders import source_of
-from aisle.serving.classifiers import TASK_NAME, OpenClassifier
+from aisle.represent.encoders import source_named, source_of
+from aisle.serving.classifiers import TASK_NAME
 from aisle.settings import Settings
 from aisle.types import ModelVersion, Progress
 
 if TYPE_CHECKING:
     from aisle.learn.adapt.tune import Adapted
+    from aisle.training.kinds import Kind
 
 log = logging.getLogger("aisle.tuning")
 
@@ -38,9 +39,13 @@ _RESERVED: Final = ("encoder", "image-encoder", "audio-encoder")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to tune for: a task's name, its labels, the method, and what to change in the method's recipe.
+    """What to tune for: a task's name, its examples, the method, and what to change in the method's recipe.
 
-    `minutes` bounds everything, trials too (0: no limit). `test` is measured on at the end, never learned from.
+    `text`, `label` and `query` name columns that have no usual name. `minutes`
+    bounds everything, trials too (0: no limit). `test` is measured on at the
+    end, never learned from. `kind` is one of `kinds.KINDS` ("": by the file's
+    columns), `loss` that of relevance, `model` what learns ("": the shop's encoder).
+    A task without a name gets its kind's.
     """
 
     task: str
@@ -53,66 +58,124 @@ class Wanted:
     minutes: float = 0.0
     out: Path | None = None
     changed: Mapping[str, Any] | None = None
+    kind: str = ""
+    loss: str = ""
+    model: str = ""
+    query: str = ""
+
+    @property
+    def columns(self) -> Columns:
+        return Columns(self.text, self.label, self.query)
 
 
 def tune_shop(
-    models_folder: Path,
-    models: ModelStore,
-    settings: Settings,
-    wanted: Wanted,
-    open_classifier: OpenClassifier,
-    progress: Progress | None = None,
+    models_folder: Path, models: ModelStore, settings: Settings, wanted: Wanted, progress: Progress | None = None
 ) -> ModelVersion:
-    """Adapt the shop's encoder to the labels in a file; the version serves unless one that does better is there.
+    """Adapt a model to the examples in a file; the version serves unless one that does better is there.
 
     Raises InvalidRequest for a wrong name, method, recipe or file, EncoderMissing,
     ShopBusy while another process tunes for this task, TrainingFailed,
     ModelError, StorageError; what serves is untouched then.
     """
-    if not TASK_NAME.fullmatch(wanted.task) or wanted.task in _taken():
-        raise InvalidRequest(f"task {wanted.task[:40]!r}: a name of a-z, 0-9, - and _ that no model has", field="task")
     if wanted.method not in METHODS:
         raise InvalidRequest(f"method is one of {', '.join(METHODS)}", field="method")
     if wanted.trials < 0 or wanted.minutes < 0:
         raise InvalidRequest("trials and minutes cannot be negative", field="trials")
-    from aisle.learn.adapt.exporting import export_classifier, write_classifier
-    from aisle.learn.adapt.tasks import Classification
-    from aisle.learn.adapt.trials import search
+    _check_name(wanted.task)
+    from aisle.learn.adapt.exporting import write_model
     from aisle.learn.adapt.tune import tune
+    from aisle.training.kinds import kind_of
 
-    data = read_labelled(wanted.data, text=wanted.text, label=wanted.label)
-    test = _test(wanted, data)
-    source = source_of(settings.encoder)
-    recipe = Recipe.of(wanted.method, **{"seed": settings.train.seed, **(wanted.changed or {})})
+    kind = kind_of(wanted.data, wanted.kind, wanted.columns, writes=bool(wanted.model))
+    name = wanted.task or kind.task_name
+    _check_kind(models, name, kind, wanted)
+    data = kind.read(wanted.data, wanted.columns, None)
+    test = _test(kind, wanted, data)
+    source = _source(settings, kind, wanted)
     threads = settings.train.threads or os.cpu_count() or 1
-    run = models_folder / RUNS / f"{wanted.task}-{wanted.method}"
-    seconds = 60.0 * wanted.minutes
-    if wanted.trials:  # half of the time is for the trials
-        each = replace(recipe, seconds=seconds / 2 / wanted.trials)
-        task = Classification(data, source, each, name=wanted.task)
-        found = search(
-            task, source, wanted.method, each, n_trials=wanted.trials, run=run, threads=threads, progress=progress
-        )
-        recipe, seconds = found, seconds / 2
-    recipe = replace(recipe, seconds=seconds)
-    task = Classification(data, source, recipe, name=wanted.task)
+    run = models_folder / RUNS / f"{name}-{wanted.method}"
+    numbers = {"seed": settings.train.seed, **kind.changed, **(wanted.changed or {})}
+    recipe = Recipe.of(wanted.method, **numbers)
+    if wanted.trials:
+        recipe = _tried(kind, data, source, recipe, name, wanted, run, threads, progress)
+    recipe = replace(recipe, seconds=30.0 * wanted.minutes if wanted.trials else 60.0 * wanted.minutes)
+    task: Any = kind.task(data, source, recipe, name, wanted.loss)
     adapted = tune(
         task, source, wanted.method, recipe, run=run, threads=threads, tracker=settings.train.tracker,
         release=__version__,
-        progress=progress, name=wanted.task,
+        progress=progress, name=name,
     )  # fmt: skip
     with _making(run) as folder:
-        fitted = export_classifier(adapted, task, source, Path(folder))
-        metrics = dict(fitted.metrics)
+        fitted = kind.export(adapted, task, source, Path(folder) / "exported")
+        about = {**fitted.params, "task": name, "kind": kind.name, "units": kind.units, "measure": task.measure}
+        if wanted.model and not Path(wanted.model).expanduser().is_dir():
+            about["base"] = wanted.model  # the folder of a downloaded model is called by a hash
+        fitted = Fitted(name, fitted.arrays, fitted.files, about, fitted.metrics)
         if test is not None:
-            metrics |= _measured(open_classifier(Path(folder)), test, "test")
+            write_model(fitted, Path(folder) / "model")
+            found = kind.measured(Path(folder) / "model", test)
+            tested = {f"{measure}_test": value for measure, value in found.items()}
+            fitted = replace(fitted, metrics={**fitted.metrics, **tested})
         if wanted.out is not None:
-            write_classifier(replace_metrics(fitted, metrics), wanted.out)
-        return _kept(models, wanted.task, replace_metrics(fitted, metrics), adapted, run / CURVES, open_classifier)
+            write_model(fitted, wanted.out)
+        return _kept(models, kind, fitted, adapted, run / CURVES)
 
 
-def replace_metrics(fitted: Fitted, metrics: Mapping[str, float]) -> Fitted:
-    return Fitted(fitted.name, fitted.arrays, fitted.files, fitted.params, metrics)
+def _tried(
+    kind: Kind, data: Any, source: Path, recipe: Recipe, name: str, wanted: Wanted, run: Path, threads: int,
+    progress: Progress | None,
+) -> Recipe:  # fmt: skip
+    """The best recipe of the trials, which get half of the time."""
+    from aisle.learn.adapt.trials import search
+
+    each = replace(recipe, seconds=30.0 * wanted.minutes / wanted.trials)
+    task = kind.task(data, source, each, name, wanted.loss)
+    return search(
+        task, source, wanted.method, each, n_trials=wanted.trials, run=run, threads=threads, progress=progress
+    )
+
+
+def _check_name(task: str) -> None:
+    if task and (not TASK_NAME.fullmatch(task) or task in _taken()):
+        raise InvalidRequest(f"task {task[:40]!r}: a name of a-z, 0-9, - and _ that no model has", field="task")
+
+
+def _check_kind(models: ModelStore, name: str, kind: Kind, wanted: Wanted) -> None:
+    """Raises InvalidRequest for what does not go with the kind."""
+    if wanted.loss and wanted.loss not in kind.losses:
+        known = f"one of {', '.join(kind.losses)}" if kind.losses else f"not chosen for {kind.name}"
+        raise InvalidRequest(f"the loss is {known}", field="loss")
+    if kind.name == "text" and not wanted.model:
+        raise InvalidRequest(
+            "the shop's encoder reads, but cannot write: name a causal or a sequence-to-sequence model "
+            "(a folder, or a Hugging Face name that is on this machine) with --model",
+            field="model",
+        )
+    for version in models.versions(name)[:1]:
+        theirs = version.params.get("kind", "labels")
+        if theirs != kind.name:
+            raise InvalidRequest(
+                f"{name} is a task of {theirs}, and these are {kind.name}: name another with --task", field="task"
+            )
+
+
+def _source(settings: Settings, kind: Kind, wanted: Wanted) -> Path:
+    """The folder of the model that learns. Raises EncoderMissing, ModelError."""
+    from aisle.models.language import PROMPTS_FILE
+
+    if kind.name == "text":
+        source = source_named(wanted.model)
+    else:
+        encoder = settings.encoder
+        source = source_of(encoder.model_copy(update={"model": wanted.model}) if wanted.model else encoder)
+    if not (source / "tokenizer.json").exists():
+        raise ModelError(
+            f"{source}: no tokenizer.json there; transformers writes one: "
+            "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+        )
+    if (source / PROMPTS_FILE).exists():
+        raise ModelError(f"{source} was tuned by prompts, which cannot be tuned further: name the model it was made of")
+    return source
 
 
 def _taken() -> frozenset[str]:
@@ -124,23 +187,18 @@ def _taken() -> frozenset[str]:
     return frozenset({*(model.name for model in SHELF), *SEARCH_MODELS, COMBINATION, *_RESERVED})
 
 
-def _test(wanted: Wanted, data: Labelled) -> Labelled | None:
+def _test(kind: Kind, wanted: Wanted, data: Any) -> Any:
+    """What to measure on at the end; what is also learned from is told in the log. None where nothing was named."""
     if wanted.test is None:
         return None
-    test = read_labelled(wanted.test, text=wanted.text, label=wanted.label, names=data.names)
-    if same := shared(data, test):
+    test = kind.read(wanted.test, wanted.columns, data)
+    keys = kind.keys(test)
+    if same := repeated(kind.keys(data), keys):
         log.warning(
             "%d of the %d texts in %s are also in %s: what is measured on them flatters",
-            same, len(test), wanted.test.name, wanted.data.name,
+            same, len(keys), wanted.test.name, wanted.data.name,
         )  # fmt: skip
     return test
-
-
-def _measured(classifier: TextClassifier, test: Labelled, name: str) -> dict[str, float]:
-    from aisle.learn.adapt.tasks import label_metrics
-
-    predicted = classifier.classify(test.texts).argmax(1)
-    return {f"{key}_{name}": value for key, value in label_metrics(predicted, test.labels, len(test.names)).items()}
 
 
 def _making(run: Path) -> tempfile.TemporaryDirectory[str]:
@@ -154,22 +212,19 @@ def _making(run: Path) -> tempfile.TemporaryDirectory[str]:
         raise StorageError(f"{run} cannot be written: {error.strerror}") from error
 
 
-def _kept(
-    models: ModelStore, name: str, fitted: Fitted, adapted: Adapted, curves: Path, open_classifier: OpenClassifier
-) -> ModelVersion:
+def _kept(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, curves: Path) -> ModelVersion:
     """The version, serving unless the one that serves now does better on what was held out."""
-    note = ""
+    name, note = fitted.name, ""
     active = models.active(name)
     held: Any = adapted.held
-    if active is not None and held is not None:
+    if active is not None and held is not None and (not kind.a_base or active.params["base"] == fitted.params["base"]):
+        measure = held.measure
         try:
             models.arrays(name, active.version)
-            now = open_classifier(models.folder(name, active.version))
-            if now.names == held.data.names:
-                theirs = _measured(now, held.data, "held")["accuracy_held"]
-                if theirs > adapted.after["accuracy"]:
-                    note = f"not promoted: version {active.version}, which serves, has accuracy {theirs:.4f} here"
-        except ModelDamaged as error:
+            theirs = kind.measured(models.folder(name, active.version), held.examples()).get(measure)
+            if theirs is not None and theirs > adapted.after[measure]:
+                note = f"not promoted: version {active.version}, which serves, has {measure} {theirs:.4f} here"
+        except ModelError as error:
             log.warning("%s", error)
     files = dict(fitted.files) | ({CURVES: curves} if curves.exists() else {})
     version = models.create(name, fitted.arrays, files=files, params=fitted.params, metrics=fitted.metrics, note=note)

@@ -6,7 +6,7 @@ import pytest
 
 from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.errors import InvalidRequest, ModelDamaged
-from aisle.learn.adapt.exporting import export_classifier, write_classifier
+from aisle.learn.adapt.exporting import export_classifier, write_model
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.recipe import METHODS, Recipe
 from aisle.learn.adapt.tasks import Classification, label_metrics, padded
@@ -32,7 +32,7 @@ def folder(full, source, tmp_path_factory):
     task, found, _ = full
     work = tmp_path_factory.mktemp("made")
     fitted = export_classifier(found, task, source, work / "exported")
-    write_classifier(fitted, work / "classifier")
+    write_model(fitted, work / "classifier")
     return work / "classifier"
 
 

@@ -65,9 +65,11 @@ def test_area_counts_ties_half():
     assert area(np.zeros(6), np.arange(6) < 2) == pytest.approx(0.5)
 
 
-def test_grades_must_tell_something():
+def test_grades_must_tell_something(source):
     with pytest.raises(InvalidRequest, match="nothing tells products apart"):
-        Pairs(("a", "b"), ("c", "d"), np.ones(2, np.float32))
+        Clicks(Pairs(("a", "b"), ("c", "d"), np.ones(2, np.float32)), source, Recipe())
+    with pytest.raises(InvalidRequest, match="no query has two products of different grades"):
+        Graded(Pairs(("a", "b"), ("c", "d"), np.array([0, 1], np.float32)), source, Recipe())
     with pytest.raises(InvalidRequest, match="from 0 to 1"):
         Pairs(("a", "b"), ("c", "d"), np.array([0, 4], np.float32))
 

@@ -10,6 +10,7 @@ import orjson
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from aisle.adapters.files.tuned import checked
 from aisle.adapters.onnx.sessions import open_session
 from aisle.errors import ModelDamaged, ModelError
 from aisle.ports import Reading
@@ -82,3 +83,9 @@ def _tokenizer(folder: Path, most: int) -> Tokenizer:
 def _clean(text: str, tokens: int) -> str:
     """What is read of a text, without the lone surrogates that no tokenizer takes."""
     return text[: tokens * _CHARS_A_TOKEN].encode("utf-8", "replace").decode("utf-8")
+
+
+def read_pair_scorer(folder: Path | str) -> OnnxCrossEncoder:
+    """What `aisle tune --kind clicks` or `relevance` made, its files checked. Raises InvalidRequest, ModelDamaged."""
+    checked(Path(folder), "clicks", "relevance")
+    return OnnxCrossEncoder(Path(folder))

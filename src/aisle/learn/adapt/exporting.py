@@ -1,4 +1,7 @@
-"""A trained classifier as files: ONNX with its logits, the tokenizer, a card; parity with torch is checked."""
+"""A trained model as files: ONNX with its logits, tokenizer, card; or a language model as Hugging Face keeps it.
+
+Parity of the graph with torch is checked.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,31 @@ import hashlib
 import os
 import shutil
 import warnings
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
-from aisle.errors import ModelError, StorageError
+from aisle.errors import ModelError, StorageError, TrainingFailed
+from aisle.learn.adapt.generation import write_language_model
 from aisle.learn.adapt.methods import merged
 from aisle.learn.fitted import Fitted
-from aisle.ports import ClassifierCard
+from aisle.ports import ClassifierCard, Reading
 
 if TYPE_CHECKING:
+    from aisle.learn.adapt.generation import Generation
+    from aisle.learn.adapt.pairs import Clicks, Graded
+    from aisle.learn.adapt.tagging import Tagging
     from aisle.learn.adapt.tasks import Classification
     from aisle.learn.adapt.tune import Adapted
 
 CARD_FILE: Final = "classifier.json"
+TAGGER_FILE: Final = "tagger.json"
+READING_FILE: Final = "reading.json"
 MODEL_FILE: Final = "model.onnx"
 TOKENIZER_FILE: Final = "tokenizer.json"
 ARRAYS_FILE: Final = "arrays.safetensors"
@@ -39,36 +50,109 @@ def export_classifier(adapted: Adapted, task: Classification, source: Path, out:
     The arrays of what is returned are the trained weights by name. Raises
     ModelError when the export disagrees with the network, StorageError.
     """
+
+    def card(sums: Mapping[str, str]) -> ClassifierCard:
+        return ClassifierCard(task.data.names, task.max_tokens, sums)
+
+    return _export(adapted, task.tokens, source, out, (CARD_FILE, card), {"labels": len(task.data.names)})
+
+
+def export_scorer(adapted: Adapted, task: Clicks | Graded, source: Path, out: Path) -> Fitted:
+    """Write model.onnx, tokenizer.json and reading.json (`ports.Reading`), as rerankers are kept.
+
+    Raises as `export_classifier`.
+    """
+
+    def card(_sums: Mapping[str, str]) -> Reading:
+        return Reading(task.query_tokens, task.max_tokens)
+
+    tokens = [task.tokens[row] for row in task.rows[:_TRIED].tolist()]
+    return _export(
+        adapted, tokens, source, out, (READING_FILE, card), {"loss": task.loss_name, "scale": task.data.scale}
+    )
+
+
+def export_tagger(adapted: Adapted, task: Tagging, source: Path, out: Path) -> Fitted:
+    """Write model.onnx, tokenizer.json and tagger.json: `ports.ClassifierCard`, with the tags as its names.
+
+    Raises as `export_classifier`.
+    """
+
+    def card(sums: Mapping[str, str]) -> ClassifierCard:
+        return ClassifierCard(task.names, task.max_tokens, sums)
+
+    return _export(adapted, task.tokens, source, out, (TAGGER_FILE, card), {"tags": list(task.names)})
+
+
+def export_generator(adapted: Adapted, task: Generation, source: Path, out: Path) -> Fitted:
+    """Write the language model in Hugging Face's format into the folder `out`; its weights are files, not arrays.
+
+    Raises TrainingFailed for weights that are not finite, StorageError.
+    """
+    for name, parameter in adapted.network.named_parameters():
+        if parameter.requires_grad and not bool(parameter.isfinite().all()):
+            raise TrainingFailed(f"{task.name}: {name} holds numbers that are not finite; lower the learning rate")
+    shutil.rmtree(out, ignore_errors=True)
+    write_language_model(adapted, source, out)
+    about = {"architecture": task.kind, "max_tokens": task.max_tokens, "alone": task.data.alone}
+    return _fitted(adapted, source, {}, {file.name: file for file in out.iterdir()}, about)
+
+
+def _export(
+    adapted: Adapted,
+    tokens: Sequence[NDArray[np.int64]],
+    source: Path,
+    out: Path,
+    card: tuple[str, Callable[[Mapping[str, str]], ClassifierCard | Reading]],
+    about: Mapping[str, Any],
+) -> Fitted:
+    """The network as ONNX, its tokenizer, and a card by its file's name, made of the files' SHA-256."""
     import torch
 
     network: Any = merged(adapted.network)
+    name, made = card
     try:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        parity = _to_onnx(network, task, out / MODEL_FILE)
+        parity = _to_onnx(network, tokens[:_TRIED], out / MODEL_FILE, adapted.task.name)
         shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
         sums = {file: _sha256(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)}
-        card = ClassifierCard(task.data.names, task.max_tokens, sums)
-        (out / CARD_FILE).write_bytes(orjson.dumps(asdict(card), option=orjson.OPT_INDENT_2) + b"\n")
+        (out / name).write_bytes(orjson.dumps(asdict(made(sums)), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}; what serves is untouched") from error
     kept = {name: p for name, p in adapted.network.named_parameters() if p.requires_grad or name.startswith("head.")}
-    return Fitted(
-        task.name,
+    fitted = _fitted(
+        adapted,
+        source,
         {name: p.detach().to(torch.float32).numpy() for name, p in kept.items()},
-        {name: out / name for name in (MODEL_FILE, TOKENIZER_FILE, CARD_FILE)},
-        params={"task": task.name, "method": adapted.method, "base": source.name, "recipe": asdict(adapted.recipe),
-                "labels": len(task.data.names), "steps": adapted.steps, **adapted.params},
+        {file: out / file for file in (MODEL_FILE, TOKENIZER_FILE, name)},
+        about,
+    )
+    return replace(fitted, metrics={**fitted.metrics, "parity": parity})
+
+
+def _fitted(
+    adapted: Adapted, source: Path, arrays: Mapping[str, Any], files: Mapping[str, Path], about: Mapping[str, Any]
+) -> Fitted:
+    """With what is known of the training."""
+    return Fitted(
+        adapted.task.name, arrays, files,
+        params={"task": adapted.task.name, "method": adapted.method, "base": source.name,
+                "recipe": asdict(adapted.recipe), "steps": adapted.steps, **about, **adapted.params},
         metrics={
             **{f"{name}_before": value for name, value in adapted.before.items()},
             **{f"{name}_after": value for name, value in adapted.after.items()},
-            "trained_share": adapted.share, "training_seconds": adapted.seconds, "parity": parity,
+            "trained_share": adapted.share, "training_seconds": adapted.seconds,
         },
     )  # fmt: skip
 
 
-def write_classifier(fitted: Fitted, folder: Path) -> None:
-    """Put a classifier into a folder of its own, all of it or nothing. Raises StorageError."""
+def write_model(fitted: Fitted, folder: Path) -> None:
+    """Put what was exported into a folder of its own, all of it or nothing. Raises StorageError.
+
+    Its card.json has the parameters, what was measured, and the files' SHA-256.
+    """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     making = folder.with_name(f".{folder.name}.{os.getpid()}")
@@ -78,7 +162,8 @@ def write_classifier(fitted: Fitted, folder: Path) -> None:
         for name, file in fitted.files.items():
             shutil.copyfile(file, making / name)
         save_file({name: np.ascontiguousarray(a) for name, a in fitted.arrays.items()}, making / ARRAYS_FILE)
-        about = {"params": dict(fitted.params), "metrics": dict(fitted.metrics)}
+        sums = {file.name: _sha256(file) for file in sorted(making.iterdir())}
+        about = {"params": dict(fitted.params), "metrics": dict(fitted.metrics), "sha256": sums}
         (making / "card.json").write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2) + b"\n")
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
@@ -86,12 +171,12 @@ def write_classifier(fitted: Fitted, folder: Path) -> None:
             folder.rename(old)
         making.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(making, ignore_errors=True)
-        raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise StorageError(f"{folder} cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _to_onnx(network: Any, task: Classification, file: Path) -> float:
+def _to_onnx(network: Any, tokens: Sequence[NDArray[np.int64]], file: Path, name: str) -> float:
     """The largest difference of a logit between the exported graph and the network."""
     import onnxruntime
     import torch
@@ -103,27 +188,29 @@ def _to_onnx(network: Any, task: Classification, file: Path) -> float:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            with torch.no_grad():
+                a_token = network.eval()(ids, torch.ones_like(ids)).dim() == 3  # logits of each token
             torch.onnx.export(
-                network.eval(), (ids, torch.ones_like(ids)), str(file),
+                network, (ids, torch.ones_like(ids)), str(file),
                 input_names=["input_ids", "attention_mask"], output_names=["logits"],
-                dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
+                dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": axes if a_token else {0: "texts"}},
                 opset_version=_OPSET, dynamo=False,
             )  # fmt: skip
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         worst = 0.0
-        tried = task.tokens[:_TRIED]
-        for rows in (tried[:1], tried):  # alone, and padded
+        for rows in (tokens[:1], tokens):  # alone, and padded
             told, mask = padded(rows, network)
             with torch.no_grad():
                 wanted = network(told, mask).numpy()
             got = session.run(None, {"input_ids": told.numpy(), "attention_mask": mask.numpy()})[0]
-            worst = max(worst, float(np.abs(got - wanted).max()))
+            apart = np.abs(got - wanted)
+            worst = max(worst, float((apart[mask.numpy() == 1] if a_token else apart).max()))
     except OSError:
         raise
     except Exception as error:  # what an exporter raises is not specified
-        raise ModelError(f"{task.name}: cannot be exported to ONNX: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{name}: cannot be exported to ONNX: {type(error).__name__}: {error}") from error
     if not worst <= _PARITY:
-        raise ModelError(f"{task.name}: its ONNX graph disagrees with the network by {worst:.4f}, over {_PARITY}")
+        raise ModelError(f"{name}: its ONNX graph disagrees with the network by {worst:.4f}, over {_PARITY}")
     return worst
 
 

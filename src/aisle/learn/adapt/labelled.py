@@ -6,15 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
-
-if TYPE_CHECKING:
-    import polars as pl
+from aisle.learn.adapt.tables import read_table, repeated
 
 log = logging.getLogger("aisle.learn")
 
@@ -73,40 +71,14 @@ def read_labelled(file: Path, *, text: str = "", label: str = "", names: Sequenc
 
     Raises InvalidRequest for a file without such columns, without rows, or with labels that `names` lacks.
     """
-    frame = _read(file)
-    columns = (_column(frame.columns, text, TEXT_COLUMNS, file), _column(frame.columns, label, LABEL_COLUMNS, file))
-    rows = [(t, n) for t, n in zip(*(_cells(frame, column) for column in columns), strict=True) if t and n]
-    if len(rows) < len(frame):
-        log.warning("%s: %d rows without a text or a label are left out", file.name, len(frame) - len(rows))
+    table = read_table(file)
+    columns = (table.column(text, TEXT_COLUMNS), table.column(label, LABEL_COLUMNS))
+    rows = [(t, n) for t, n in zip(*(table.cells(column) for column in columns), strict=True) if t and n]
+    if len(rows) < len(table):
+        log.warning("%s: %d rows without a text or a label are left out", file.name, len(table) - len(rows))
     if not rows:
         raise InvalidRequest(f"{file.name} has no row with both {columns[0]} and {columns[1]}", field="data")
     return Labelled.of([t for t, _ in rows], [n for _, n in rows], names)
-
-
-def _read(file: Path) -> pl.DataFrame:
-    import polars as pl
-
-    if not file.exists():
-        raise InvalidRequest(f"{file} is not there", field="data")
-    read = {
-        ".csv": lambda: pl.read_csv(file, infer_schema=False),
-        ".tsv": lambda: pl.read_csv(file, infer_schema=False, separator="\t"),
-        ".jsonl": lambda: pl.read_ndjson(file),
-        ".parquet": lambda: pl.read_parquet(file),
-    }.get(file.suffix.lower())
-    if read is None:
-        raise InvalidRequest(f"{file.name}: a file of labels is .csv, .tsv, .jsonl or .parquet", field="data")
-    try:
-        return read()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
-
-
-def _cells(frame: pl.DataFrame, column: str) -> list[str]:
-    import polars as pl
-
-    cells: list[str] = frame[column].cast(pl.String).fill_null("").str.strip_chars().to_list()
-    return cells
 
 
 def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
@@ -120,8 +92,8 @@ def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
         except (OSError, ValueError) as error:
             raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
     else:
-        frame = _read(file)
-        found = _cells(frame, _column(frame.columns, text, TEXT_COLUMNS, file))
+        table = read_table(file)
+        found = table.cells(table.column(text, TEXT_COLUMNS))
     if not any(found):
         raise InvalidRequest(f"{file.name} has no texts", field="data")
     return tuple(one for one in found if one)
@@ -129,13 +101,4 @@ def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
 
 def shared(one: Labelled, other: Labelled) -> int:
     """How many texts of `other` are also in `one`, whatever their case: a test must share none with its training."""
-    known = {text.casefold() for text in one.texts}
-    return sum(text.casefold() in known for text in other.texts)
-
-
-def _column(columns: Sequence[str], asked: str, usual: Sequence[str], file: Path) -> str:
-    found = [asked] if asked else [name for name in usual if name in columns]
-    if not found or found[0] not in columns:
-        wanted = asked or " or ".join(usual)
-        raise InvalidRequest(f"{file.name} has no column {wanted}; it has {', '.join(columns)[:200]}", field="data")
-    return found[0]
+    return repeated(one.texts, other.texts)

@@ -34,11 +34,15 @@ Ranking = Literal["mse", "pairwise", "listwise"]
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """`queries[i]` with the product text `texts[i]`; `grades` float32[n] from 0 to 1: clicked or not, or how good."""
+    """`queries[i]` with the product text `texts[i]`; `grades` float32[n] from 0 to 1: clicked or not, or how good.
+
+    `scale` is what a grade of 1 was where they come from.
+    """
 
     queries: tuple[str, ...]
     texts: tuple[str, ...]
     grades: NDArray[np.float32]
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Raises InvalidRequest for columns that do not fit each other, or grades out of range."""
@@ -46,11 +50,14 @@ class Pairs:
             raise InvalidRequest("queries, texts and grades differ in length", field="data")
         if not len(self.grades) or not np.isfinite(self.grades).all() or self.grades.min() < 0 or self.grades.max() > 1:
             raise InvalidRequest("grades are numbers from 0 to 1, one at least", field="grades")
-        if self.grades.min() == self.grades.max():
-            raise InvalidRequest(f"every grade is {self.grades[0]:g}: nothing tells products apart", field="grades")
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        at = rows.tolist()
+        queries, texts = tuple(self.queries[row] for row in at), tuple(self.texts[row] for row in at)
+        return type(self)(queries, texts, self.grades[rows], self.scale)
 
 
 class _PairTask:
@@ -58,15 +65,19 @@ class _PairTask:
 
     kind: Kind = "encoder"
 
+    def examples(self) -> Pairs:
+        """Its own pairs."""
+        return self.data.take(self.rows)
+
     def __init__(self, data: Pairs, source: Path, recipe: Recipe, *, name: str) -> None:
         self.name, self.data = name, data
+        self._use(np.arange(len(data)))
         file = source / "tokenizer.json"
-        most = tokens_read(source, recipe)
+        self.max_tokens = most = tokens_read(source, recipe)
         self.query_tokens = max(4, most // _QUERY_SHARE)
         queries = Tokens(file, self.query_tokens).of(data.queries)
         texts = Tokens(file, most, special=False).of(data.texts)
         self.tokens = [np.concatenate([q, t])[:most] for q, t in zip(queries, texts, strict=True)]
-        self._use(np.arange(len(data)))
 
     def _use(self, rows: NDArray[np.intp]) -> None:
         """`rows` are its pairs, `groups` those of each query."""
@@ -112,9 +123,17 @@ class Clicks(_PairTask):
     """Whether a product shown for a query is clicked (or bought): binary cross entropy; a unit is a pair."""
 
     measure = "auc"
+    loss_name = "binary cross entropy"
+
+    @property
+    def telling(self) -> bool:
+        """Whether there are pairs of both kinds to measure on."""
+        return len(set((self.data.grades[self.rows] > 0.5).tolist())) == 2
 
     def __init__(self, data: Pairs, source: Path, recipe: Recipe, *, name: str = "click") -> None:
         """Grades may lie between 0 and 1: clicks corrected for position. Raises InvalidRequest."""
+        if not np.ptp(data.grades):
+            raise InvalidRequest(f"every grade is {data.grades[0]:g}: nothing tells products apart", field="grades")
         super().__init__(data, source, recipe, name=name)
 
     def __len__(self) -> int:
@@ -134,10 +153,8 @@ class Clicks(_PairTask):
         return loss
 
     def metrics(self, network: nn.Module) -> dict[str, float]:
-        """`auc` (the chance that a clicked pair scores above one that is not), `loss` in nats a pair."""
-        scores, grades = self.scores(network).astype(np.float64), self.data.grades[self.rows].astype(np.float64)
-        loss = np.logaddexp(0, scores) - grades * scores
-        return {"auc": area(scores, grades > 0.5), "loss": float(loss.mean())}
+        """As `click_metrics`."""
+        return click_metrics(self.scores(network), self.data.grades[self.rows])
 
 
 class Graded(_PairTask):
@@ -150,20 +167,35 @@ class Graded(_PairTask):
 
     measure = "ndcg@10"
 
+    @property
+    def telling(self) -> bool:
+        """Whether a query has products of different grades, so that an order of them can be better or worse."""
+        return any(np.ptp(self.data.grades[rows]) > 0 for rows in self.groups)
+
     def __init__(
         self, data: Pairs, source: Path, recipe: Recipe, *, ranking: Ranking = "listwise", name: str = "relevance"
     ) -> None:
         """Raises InvalidRequest."""
         if ranking not in ("mse", "pairwise", "listwise"):
-            raise InvalidRequest(f"ranking is mse, pairwise or listwise, not {ranking!r}", field="ranking")
-        self._ranking = ranking
+            raise InvalidRequest(f"the loss is mse, pairwise or listwise, not {ranking!r}", field="loss")
+        self._ranking: Ranking = ranking
         super().__init__(data, source, recipe, name=f"{name}-{ranking}")
+        if not self.telling:
+            raise InvalidRequest(
+                "no query has two products of different grades, so nothing tells products apart: "
+                "put in more products a query, or learn them as clicks",
+                field="grades",
+            )
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([max(len(self.tokens[row]) for row in rows.tolist()) for rows in self.groups], np.int64)
+
+    @property
+    def loss_name(self) -> Ranking:
+        return self._ranking
 
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         import torch
@@ -192,14 +224,27 @@ class Graded(_PairTask):
         return -(grades / grades.sum() * scores.log_softmax(0)).sum()
 
     def metrics(self, network: nn.Module) -> dict[str, float]:
-        """`ndcg@10`, the mean over the queries with a product of any grade."""
-        scores = dict(zip(self.rows.tolist(), self.scores(network).tolist(), strict=True))
-        found = [
-            ndcg(np.array([scores[row] for row in rows.tolist()], np.float32), self.data.grades[rows])
-            for rows in self.groups
-            if self.data.grades[rows].any()
-        ]
-        return {"ndcg@10": float(np.mean(found)) if found else 0.0}
+        """As `grade_metrics`."""
+        return grade_metrics(self.scores(network), self.examples())
+
+
+def click_metrics(scores: Scores, grades: NDArray[np.float32]) -> dict[str, float]:
+    """Of logits and grades, both float32[n].
+
+    `auc` is the chance that a clicked pair scores above one that is not, `loss` is in nats a pair.
+    """
+    logits, wanted = scores.astype(np.float64), grades.astype(np.float64)
+    loss = np.logaddexp(0, logits) - wanted * logits
+    return {"auc": area(logits, wanted > 0.5), "loss": float(loss.mean())}
+
+
+def grade_metrics(scores: Scores, data: Pairs) -> dict[str, float]:
+    """`ndcg@10` of the pairs' scores float32[n], the mean over the queries with a product of any grade."""
+    by_query: dict[str, list[int]] = {}
+    for row, query in enumerate(data.queries):
+        by_query.setdefault(query, []).append(row)
+    found = [ndcg(scores[rows], data.grades[rows]) for rows in by_query.values() if data.grades[rows].any()]
+    return {"ndcg@10": float(np.mean(found)) if found else 0.0}
 
 
 def area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

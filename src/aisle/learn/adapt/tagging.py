@@ -15,6 +15,7 @@ from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, padded, tokens_read
 from aisle.learn.tuning import Tokens
+from aisle.models.words import placed
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +43,10 @@ class Tagged:
             if len(words) != len(tags) or not words:
                 raise InvalidRequest(f"row {number}: {len(words)} words, but {len(tags)} tags", field="tags")
 
+    def names(self) -> frozenset[str]:
+        """The tags there are."""
+        return frozenset(tag for tags in self.tags for tag in tags)
+
 
 class Tagging(Rows):
     """Cross entropy of the tag of each word, told by its first token; a unit is a text."""
@@ -51,12 +56,12 @@ class Tagging(Rows):
 
     def __init__(self, data: Tagged, source: Path, recipe: Recipe, *, name: str = "attributes") -> None:
         """Raises InvalidRequest where there are not two tags to tell apart."""
-        self.name, self.data, self._most = name, data, tokens_read(source, recipe)
-        self.names = tuple(sorted({tag for tags in data.tags for tag in tags}))
+        self.name, self.data, self.max_tokens = name, data, tokens_read(source, recipe)
+        self.names = tuple(sorted(data.names()))
         if len(self.names) < 2:
             raise InvalidRequest("there are fewer than two tags: nothing can be learned", field="tags")
-        self._whole = Tokens(source / "tokenizer.json", self._most)
-        self._pieces = Tokens(source / "tokenizer.json", self._most, special=False)
+        self._whole = Tokens(source / "tokenizer.json", self.max_tokens)
+        self._pieces = Tokens(source / "tokenizer.json", self.max_tokens, special=False)
         place = {tag: number for number, tag in enumerate(self.names)}
         read = [self.read(words) for words in data.words]
         self._tokens = [ids for ids, _ in read]
@@ -65,18 +70,18 @@ class Tagging(Rows):
         self._rows = np.arange(len(data.words))
 
     def read(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Token ids, and where in them each word begins; words beyond the last token that is read begin nowhere."""
-        (around,) = self._whole.of([""])  # the model's own first and last tokens
-        n_first = (len(around) + 1) // 2
-        parts, firsts, at = [around[:n_first]], [], n_first
-        for ids in self._pieces.of(list(words)):
-            if not len(ids) or at + len(ids) + len(around) - n_first > self._most:
-                firsts.append(-1)
-                continue
-            firsts.append(at)
-            parts.append(ids)
-            at += len(ids)
-        return np.concatenate([*parts, around[n_first:]]), np.array(firsts, np.int64)
+        """Token ids, and where in them each word begins, as `placed` tells it."""
+        return placed(self._pieces.of(list(words)), self._whole.of([""])[0], self.max_tokens)
+
+    def examples(self) -> Tagged:
+        """Its own texts with their tags."""
+        rows = self._rows.tolist()
+        return Tagged(tuple(self.data.words[row] for row in rows), tuple(self.data.tags[row] for row in rows))
+
+    @property
+    def tokens(self) -> list[NDArray[np.int64]]:
+        """The token ids of its texts."""
+        return [self._tokens[row] for row in self._rows.tolist()]
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self._tokens[row]) for row in self._rows.tolist()], np.int64)
@@ -125,11 +130,15 @@ class Tagging(Rows):
         return found
 
     def metrics(self, network: nn.Module) -> dict[str, float]:
-        """`accuracy` over words; `f1` over the words that are tagged, or said to be, as anything but outside."""
-        told = self.tags(network, [self.data.words[row] for row in self._rows.tolist()])
-        true = [self.data.tags[row] for row in self._rows.tolist()]
-        both = [(t, w) for tags, wanted in zip(told, true, strict=True) for t, w in zip(tags, wanted, strict=True)]
-        right = sum(t == w for t, w in both)
-        found = sum(t == w != OUTSIDE for t, w in both)
-        n = sum(t != OUTSIDE for t, _ in both) + sum(w != OUTSIDE for _, w in both)
-        return {"accuracy": right / max(1, len(both)), "f1": 2 * found / max(1, n)}
+        """As `tag_metrics`."""
+        data = self.examples()
+        return tag_metrics(self.tags(network, data.words), data.tags)
+
+
+def tag_metrics(told: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, float]:
+    """`accuracy` over words; `f1` over the words that are tagged, or said to be, as anything but outside."""
+    both = [(t, w) for tags, wanted in zip(told, true, strict=True) for t, w in zip(tags, wanted, strict=True)]
+    right = sum(t == w for t, w in both)
+    found = sum(t == w != OUTSIDE for t, w in both)
+    n = sum(t != OUTSIDE for t, _ in both) + sum(w != OUTSIDE for _, w in both)
+    return {"accuracy": right / max(1, len(both)), "f1": 2 * found / max(1, n)}

@@ -65,7 +65,7 @@ class Task(Protocol):
 def tokens_read(source: Path, recipe: Recipe) -> int:
     """How many tokens of a text are read: what the recipe says, or the model's places where those are fewer."""
     config = json.loads((source / "config.json").read_text("utf-8"))
-    places = int(config.get("max_position_embeddings") or 1 << 30)
+    places = int(config.get("max_position_embeddings") or config.get("n_positions") or 1 << 30)
     if config.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet"):
         places -= int(config.get("pad_token_id") or 0) + 1  # they count places from behind the padding's
     return min(recipe.max_tokens, places)
@@ -122,6 +122,10 @@ class Classification:
 
     def __len__(self) -> int:
         return len(self.data)
+
+    def examples(self) -> Labelled:
+        """Its own texts with their labels."""
+        return self.data
 
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(ids) for ids in self.tokens], np.int64)

@@ -124,10 +124,11 @@ def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
     if not recipe.held:
         return task, None
     learned, held = task.split(recipe.held, np.random.default_rng([recipe.seed, 11]))
-    if len(held) < LEAST_HELD:
+    too_few = len(held) < LEAST_HELD
+    if too_few or not getattr(held, "telling", True):
         log.warning(
-            "%s: %d examples are too few to hold a part of them out; nothing is measured while training",
-            task.name, len(task),
+            "%s: %d examples are %s to hold a part of them out; nothing is measured while training",
+            task.name, len(task), "too few" if too_few else "too alike",
         )  # fmt: skip
         return task, None
     return learned, held
