@@ -378,7 +378,7 @@ class Shop:
 
     def tune(self, wanted: Wanted, *, progress: Progress | None = None) -> ModelVersion:
         """Adapt a model to examples, as `wanted` says; errors are those of `training.tune.tune_shop`."""
-        return tune_shop(self.path / "models", self._parts.stores.models, self.settings, wanted, progress)
+        return tune_shop(self._parts, wanted, progress)
 
     def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
         """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""

@@ -32,7 +32,10 @@ def add_tune(
             str, typer.Option(help="labels, clicks, relevance, tags or text, where the columns do not say.")
         ] = "",
         method: Annotated[
-            str, typer.Option(help="full, top, lora, adalora, prefix, prompt, ia3, or head (the encoder stays).")
+            str,
+            typer.Option(
+                help="full, top, lora, adalora, prefix, prompt, ia3, head (the encoder stays), or few (of each)."
+            ),
         ] = "lora",
         model: Annotated[str, typer.Option(help="Folder or Hugging Face name of what learns; else the encoder.")] = "",
         loss: Annotated[str, typer.Option(help="Of relevance: mse, pairwise or listwise (the default).")] = "",
@@ -44,6 +47,9 @@ def add_tune(
             str, typer.Option(help="Column of queries or inputs, where it has no usual name.")
         ] = "",
         test: Annotated[Path | None, typer.Option(help="Examples to measure on at the end.")] = None,
+        unlabelled: Annotated[
+            Path | None, typer.Option(help="Texts without labels for method few; else the shop's own.")
+        ] = None,
         epochs: Annotated[float | None, typer.Option(help="How often each example is read.")] = None,
         learning_rate: Annotated[float | None, typer.Option(help="The highest rate of the schedule.")] = None,
         batch: Annotated[int | None, typer.Option(help="Examples in a batch; of relevance, queries.")] = None,
@@ -71,7 +77,7 @@ def add_tune(
         wanted = Wanted(
             task, data, cast(Method, method), text_column, label_column, test, trials, minutes, out,
             {name: value for name, value in changed.items() if value is not None},
-            kind=kind, loss=loss, model=model, query=query_column,
+            kind=kind, loss=loss, model=model, query=query_column, unlabelled=unlabelled,
         )  # fmt: skip
         with open_shop(folder) as shop, bars() as progress:
             version = shop.tune(wanted, progress=progress)

@@ -88,6 +88,12 @@ def label_desk(parts: Parts, task: str, top_k: int, classifier_of: Callable[[str
     return LabelDesk(task, len(said), tuple(names[:MAX_LABELS_SHOWN]), len(waiting), tuple(queue))
 
 
+def unlabelled(parts: Parts, task: str) -> list[str]:
+    """The shop's own texts for a task that nobody labelled, those first that come most often; none for other tasks."""
+    known = {one.text.casefold() for one in labels(parts, task)}
+    return [one.text for one in _waiting(parts, task, known)]
+
+
 def labels(parts: Parts, task: str) -> list[Label]:
     """What was said of texts for a task, oldest first. Raises InvalidRequest for what is no task's name."""
     return parts.stores.labels.labels(_task(task))

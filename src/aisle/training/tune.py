@@ -13,27 +13,34 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from aisle import __version__
 from aisle.errors import InvalidRequest, ModelError, StorageError
+from aisle.learn.adapt.labelled import TEXT_COLUMNS
 from aisle.learn.adapt.recipe import METHODS, Method, Recipe
-from aisle.learn.adapt.tables import Columns, repeated
+from aisle.learn.adapt.tables import Columns, read_table, repeated
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore, TextClassifier
 from aisle.represent.encoders import source_named, source_of
 from aisle.serving.classifiers import TASK_NAME
 from aisle.settings import Settings
+from aisle.training.labelling import unlabelled
 from aisle.types import ModelVersion, Progress
 
 if TYPE_CHECKING:
     from aisle.learn.adapt.tune import Adapted
+    from aisle.parts import Parts
     from aisle.training.kinds import Kind
 
 log = logging.getLogger("aisle.tuning")
 
 RUNS: Final = ".runs"
 CURVES: Final = "curves.jsonl"
+FEW: Final = "few"
+"""The method for a handful of examples of each label, which texts without labels help (`learn.adapt.few`)."""
+_OF_FEW: Final = frozenset({"held", "seed", "max_tokens"})
+"""What may be changed in its recipe."""
 _RESERVED: Final = ("encoder", "image-encoder", "audio-encoder")
 
 
@@ -45,12 +52,13 @@ class Wanted:
     bounds everything, trials too (0: no limit). `test` is measured on at the
     end, never learned from. `kind` is one of `kinds.KINDS` ("": by the file's
     columns), `loss` that of relevance, `model` what learns ("": the shop's encoder).
-    A task without a name gets its kind's.
+    A task without a name gets its kind's. `unlabelled` are texts that method few
+    learns from without labels (None: the shop's own that nobody labelled).
     """
 
     task: str
     data: Path
-    method: Method = "lora"
+    method: Method | Literal["few"] = "lora"
     text: str = ""
     label: str = ""
     test: Path | None = None
@@ -62,28 +70,27 @@ class Wanted:
     loss: str = ""
     model: str = ""
     query: str = ""
+    unlabelled: Path | None = None
 
     @property
     def columns(self) -> Columns:
         return Columns(self.text, self.label, self.query)
 
 
-def tune_shop(
-    models_folder: Path, models: ModelStore, settings: Settings, wanted: Wanted, progress: Progress | None = None
-) -> ModelVersion:
+def tune_shop(parts: Parts, wanted: Wanted, progress: Progress | None = None) -> ModelVersion:
     """Adapt a model to the examples in a file; the version serves unless one that does better is there.
 
     Raises InvalidRequest for a wrong name, method, recipe or file, EncoderMissing,
     ShopBusy while another process tunes for this task, TrainingFailed,
     ModelError, StorageError; what serves is untouched then.
     """
-    if wanted.method not in METHODS:
-        raise InvalidRequest(f"method is one of {', '.join(METHODS)}", field="method")
+    if wanted.method not in (*METHODS, FEW):
+        raise InvalidRequest(f"method is one of {', '.join(METHODS)}, {FEW}", field="method")
     if wanted.trials < 0 or wanted.minutes < 0:
         raise InvalidRequest("trials and minutes cannot be negative", field="trials")
     _check_name(wanted.task)
+    models, settings = parts.stores.models, parts.settings
     from aisle.learn.adapt.exporting import write_model
-    from aisle.learn.adapt.tune import tune
     from aisle.training.kinds import kind_of
 
     kind = kind_of(wanted.data, wanted.kind, wanted.columns, writes=bool(wanted.model))
@@ -93,18 +100,27 @@ def tune_shop(
     test = _test(kind, wanted, data)
     source = _source(settings, kind, wanted)
     threads = settings.train.threads or os.cpu_count() or 1
-    run = models_folder / RUNS / f"{name}-{wanted.method}"
+    run = parts.path / "models" / RUNS / f"{name}-{wanted.method}"
     numbers = {"seed": settings.train.seed, **kind.changed, **(wanted.changed or {})}
-    recipe = Recipe.of(wanted.method, **numbers)
-    if wanted.trials:
-        recipe = _tried(kind, data, source, recipe, name, wanted, run, threads, progress)
-    recipe = replace(recipe, seconds=30.0 * wanted.minutes if wanted.trials else 60.0 * wanted.minutes)
-    task: Any = kind.task(data, source, recipe, name, wanted.loss)
-    adapted = tune(
-        task, source, wanted.method, recipe, run=run, threads=threads, tracker=settings.train.tracker,
-        release=__version__,
-        progress=progress, name=name,
-    )  # fmt: skip
+    common: dict[str, Any] = {"run": run, "threads": threads, "tracker": settings.train.tracker,
+                              "release": __version__, "progress": progress}  # fmt: skip
+    task: Any
+    if wanted.method == FEW:
+        from aisle.learn.adapt.few import tune_few
+
+        recipe = replace(Recipe(**numbers), held=(wanted.changed or {}).get("held", 0.0))
+        task = kind.task(data, source, recipe, name, "")
+        others = _texts(wanted.unlabelled) if wanted.unlabelled else unlabelled(parts, name)
+        adapted = tune_few(task, source, others, held=recipe.held, seed=recipe.seed, **common)
+    else:
+        from aisle.learn.adapt.tune import tune
+
+        recipe = Recipe.of(wanted.method, **numbers)
+        if wanted.trials:
+            recipe = _tried(kind, data, source, recipe, name, wanted, run, threads, progress)
+        recipe = replace(recipe, seconds=30.0 * wanted.minutes if wanted.trials else 60.0 * wanted.minutes)
+        task = kind.task(data, source, recipe, name, wanted.loss)
+        adapted = tune(task, source, wanted.method, recipe, name=name, **common)
     with _making(run) as folder:
         fitted = kind.export(adapted, task, source, Path(folder) / "exported")
         about = {**fitted.params, "task": name, "kind": kind.name, "units": kind.units, "measure": task.measure}
@@ -129,9 +145,17 @@ def _tried(
     from aisle.learn.adapt.trials import search
 
     each = replace(recipe, seconds=30.0 * wanted.minutes / wanted.trials)
+    method = cast(Method, wanted.method)
     task = kind.task(data, source, each, name, wanted.loss)
     return search(
-        task, source, wanted.method, each, n_trials=wanted.trials, run=run, threads=threads, progress=progress
+        task,
+        source,
+        method,
+        each,
+        n_trials=wanted.trials,
+        run=run,
+        threads=threads,
+        progress=progress,
     )
 
 
@@ -151,12 +175,29 @@ def _check_kind(models: ModelStore, name: str, kind: Kind, wanted: Wanted) -> No
             "(a folder, or a Hugging Face name that is on this machine) with --model",
             field="model",
         )
+    if wanted.method == FEW:
+        if kind.name != "labels":
+            raise InvalidRequest(f"method {FEW} learns labels, not {kind.name}", field="method")
+        odd = sorted({*(wanted.changed or {})} - _OF_FEW) + ["trials"] * bool(wanted.trials)
+        if odd or wanted.minutes:
+            raise InvalidRequest(
+                f"method {FEW} has a recipe of its own, of a few minutes: leave out {', '.join(odd) or 'minutes'}",
+                field=(odd or ["minutes"])[0],
+            )
+    elif wanted.unlabelled:
+        raise InvalidRequest(f"texts without labels are for method {FEW}", field="unlabelled")
     for version in models.versions(name)[:1]:
         theirs = version.params.get("kind", "labels")
         if theirs != kind.name:
             raise InvalidRequest(
                 f"{name} is a task of {theirs}, and these are {kind.name}: name another with --task", field="task"
             )
+
+
+def _texts(file: Path) -> list[str]:
+    """Texts without labels. Raises InvalidRequest."""
+    table = read_table(file)
+    return [text for text in table.cells(table.column("", TEXT_COLUMNS)) if text]
 
 
 def _source(settings: Settings, kind: Kind, wanted: Wanted) -> Path:

@@ -6,7 +6,15 @@ from aisle import Settings, Shop
 from aisle.training.tune import Wanted
 from aisle.types import Event
 
-QUICK = {"epochs": 15, "batch": 16, "learning_rate": 3e-3, "held": 0.2}
+QUICK = {
+    "epochs": 15,
+    "batch": 16,
+    "learning_rate": 3e-3,
+    "held": 0.2,
+    "head_rate": 10.0,
+    "layer_decay": 1.0,
+    "contrast": 0.0,
+}
 
 
 @pytest.fixture
@@ -14,7 +22,7 @@ def shop(source, tmp_path):
     """Two searches of which any classifier is sure, asked often, and one that is two things at once."""
     settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
     with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
-        asked = {"red blue gold sofa": 9, "grey black pink sweater": 7, "gold sofa drill please": 2}
+        asked = {"red blue gold sofa": 9, "grey black pink sweater": 7, "gold red please a": 2}
         opened.record_many(
             [Event("search", f"v{n}", query=text) for text, times in asked.items() for n in range(times)]
         )
@@ -27,16 +35,16 @@ def queue(shop):
 
 def test_what_the_model_is_not_sure_of_comes_first(shop, labels_file):
     by_count = list(queue(shop))
-    assert by_count == ["red blue gold sofa", "grey black pink sweater", "gold sofa drill please"]
+    assert by_count == ["red blue gold sofa", "grey black pink sweater", "gold red please a"]
     shop.tune(Wanted("intent", labels_file, "full", changed=QUICK))
     found = queue(shop)
-    assert next(iter(found)) == "gold sofa drill please"
+    assert next(iter(found)) == "gold red please a"
     assert set(found) == set(by_count)
-    doubt = found["gold sofa drill please"]["doubt"]
+    doubt = found["gold red please a"]["doubt"]
     assert set(doubt.names) == {"home", "tools"}
-    assert found["gold sofa drill please"]["asked"].value == 2
+    assert found["gold red please a"]["asked"].value == 2
     assert len(shop.label_desk("intent", top_k=1).queue) == 1
-    shop.label("intent", "gold sofa drill please", "home")
+    shop.label("intent", "gold red please a", "home")
     shop.label("intent", "red blue gold sofa", "home")
     found = queue(shop)
     assert list(found) == ["grey black pink sweater"]
@@ -46,5 +54,5 @@ def test_what_the_model_is_not_sure_of_comes_first(shop, labels_file):
 def test_a_damaged_classifier_leaves_the_order_by_count(shop, labels_file, caplog):
     version = shop.tune(Wanted("intent", labels_file, "head", changed={"held": 0.2}))
     (shop.path / "models" / "intent" / version.version / "model.onnx").write_bytes(b"broken")
-    assert list(queue(shop)) == ["red blue gold sofa", "grey black pink sweater", "gold sofa drill please"]
+    assert list(queue(shop)) == ["red blue gold sofa", "grey black pink sweater", "gold red please a"]
     assert "not ordered by its worth" in caplog.text

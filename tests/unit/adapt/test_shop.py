@@ -1,6 +1,7 @@
 """`aisle tune`: from a file of labels to a version that serves."""
 
 import shutil
+from functools import partial
 
 import polars as pl
 import pytest
@@ -9,11 +10,20 @@ from typer.testing import CliRunner
 from aisle import Settings, Shop
 from aisle.cli import app
 from aisle.errors import InvalidRequest, NotFound
+from aisle.learn.adapt import few
 from aisle.training.tune import Wanted
 
 from .conftest import texts_of
 
-QUICK = {"epochs": 15, "batch": 16, "learning_rate": 3e-3, "held": 0.2}
+QUICK = {
+    "epochs": 15,
+    "batch": 16,
+    "learning_rate": 3e-3,
+    "held": 0.2,
+    "head_rate": 10.0,
+    "layer_decay": 1.0,
+    "contrast": 0.0,
+}
 
 
 @pytest.fixture
@@ -80,3 +90,32 @@ def test_the_command_prints_what_was_gained(source, labels_file, tmp_path):
     with Shop.open(tmp_path / "shop") as shop:
         (version,) = [m for m in shop.models() if m.name == "kind"]
         assert version.params["recipe"]["seed"] == 3
+
+
+def test_a_handful_of_examples_and_texts_without_labels_make_a_version(shop, tmp_path, monkeypatch):
+    # A random model has to learn more in its few steps than a pretrained one.
+    monkeypatch.setattr(few, "Recipe", partial(few.Recipe, learning_rate=3e-3, epochs=30, batch=12, kept=0.0))
+    texts, labels = texts_of(90, 3)
+    others, _ = texts_of(120, 4)
+    asked, right = texts_of(100, 5)
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "few.csv")
+    pl.DataFrame({"text": others}).write_csv(tmp_path / "more.csv")
+    pl.DataFrame({"text": asked, "label": right}).write_csv(tmp_path / "test.csv")
+    wanted = Wanted("intent", tmp_path / "few.csv", "few", test=tmp_path / "test.csv", unlabelled=tmp_path / "more.csv")
+    version = shop.tune(wanted)
+    assert version.active
+    assert version.params["unlabelled"] == 120
+    assert version.metrics["accuracy_test"] > 0.5  # a third by chance
+    (answer,) = shop.classify(["gold drill"])
+    assert sum(answer.values()) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [({"trials": 2}, "trials"), ({"minutes": 1.0}, "minutes"), ({"changed": {"rank": 4}}, "rank"),
+     ({"method": "lora", "unlabelled": "more.csv"}, "unlabelled")],
+)  # fmt: skip
+def test_what_does_not_go_with_a_handful_is_told(shop, labels_file, changed, field):
+    with pytest.raises(InvalidRequest) as raised:
+        shop.tune(Wanted(**{"task": "intent", "data": labels_file, "method": "few", **changed}))
+    assert raised.value.field == field

@@ -38,7 +38,7 @@ class Adapted:
 
     network: nn.Module
     task: Task
-    method: Method
+    method: str
     recipe: Recipe
     share: float
     before: dict[str, float]
