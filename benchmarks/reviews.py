@@ -79,7 +79,7 @@ def tfidf(train: Labelled, texts: Sequence[str], given: argparse.Namespace, work
 def tuned(method: str, *, words: bool = False) -> Method:
     def predict(train: Labelled, texts: Sequence[str], given: argparse.Namespace, work: Path) -> Labels:
         source = source_of(EncoderSettings(model=given.encoder))
-        if words:
+        if words and given.reading:
             source = reading(source, train.texts, given, work)
         recipe = Recipe.of(
             method, held=0.0, words=words, seconds=60 * given.minutes, batch=given.batch, max_tokens=given.max_tokens,
@@ -105,8 +105,9 @@ def reading(source: Path, texts: Sequence[str], given: argparse.Namespace, work:
     read = tune(task, work / "more", "full", recipe, run=work / "read", threads=given.threads, progress=told)
     before, after = read.before["perplexity"], read.after["perplexity"]
     print(f"\nperplexity of a hidden word {before:.0f} -> {after:.0f} in {read.steps} steps", file=sys.stderr)
-    write_encoder(read, work / "more", work / "reads")
-    return work / "reads"
+    folder: Path = given.keep or work / "reads"
+    write_encoder(read, work / "more", folder)
+    return folder
 
 
 METHOD: Final[dict[str, Method]] = {
@@ -135,7 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--method", choices=sorted(METHOD), required=True)
     parser.add_argument("--encoder", default="all-MiniLM-L6-v2")
     parser.add_argument("--minutes", type=float, default=8.0, help="of tuning, a fold; 0: no limit")
-    parser.add_argument("--reading", type=float, default=10.0, help="minutes of guessing hidden words; 0: no limit")
+    parser.add_argument("--reading", type=float, default=10.0, help="minutes of guessing hidden words; 0: none")
+    parser.add_argument("--keep", type=Path, help="keep the encoder that has read the texts in this folder")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--batch", type=int)
