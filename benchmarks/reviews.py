@@ -71,7 +71,9 @@ def tfidf(train: Labelled, texts: Sequence[str], given: argparse.Namespace, work
 
     pieces = "char" if given.task.startswith("zh") else "word"
     read = TfidfVectorizer(analyzer=pieces, ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    head = LogisticRegressionCV(Cs=[1.0, 4.0, 16.0], cv=3, max_iter=300, n_jobs=1)
+    head = LogisticRegressionCV(
+        Cs=[1.0, 4.0, 16.0], l1_ratios=(0,), cv=3, max_iter=300, scoring="accuracy", use_legacy_attributes=False
+    )
     head.fit(read.fit_transform(train.texts), train.labels)
     return np.asarray(head.predict(read.transform(texts)), np.int64)
 

@@ -1,6 +1,8 @@
 """An encoder is given words that it did not know, and learns what they mean."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +30,12 @@ def test_what_is_unknown_is_found_and_most_frequent_first(source):
 
 def test_words_that_were_added_are_read_apart_and_learned(source, tmp_path):
     words = unknown_words(source, TEXTS, least=9)
+    source = Path(shutil.copytree(source, tmp_path / "source"))
+    (source / "1_Pooling").mkdir()
+    (source / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
     n_before = len(json.loads((source / "tokenizer.json").read_text())["model"]["vocab"])
     assert add_words(source, words, tmp_path / "more") == n_before + len(words)
+    assert (tmp_path / "more" / "1_Pooling" / "config.json").exists()
     ids = Tokens(tmp_path / "more" / "tokenizer.json", 48).of(["书很好", "书很差", "red"])
     assert ids[0].tolist() != ids[1].tolist()
     assert ids[2].tolist() == Tokens(source / "tokenizer.json", 48).of(["red"])[0].tolist()

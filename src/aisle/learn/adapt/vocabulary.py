@@ -61,9 +61,8 @@ def add_words(source: Path, words: Sequence[str], folder: Path, *, seed: int = 0
     try:
         folder.mkdir(parents=True)
         for file in source.rglob("*.json"):  # what says how it pools goes along; vocab.txt would not tell the truth
-            if file.name not in ("vocab.json", "config.json"):
-                (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, folder / file.relative_to(source))
+            (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / file.relative_to(source))
         body.save_pretrained(folder)
         (folder / _TOKENIZER).write_text(json.dumps(told, ensure_ascii=False), "utf-8")
     except OSError as error:
