@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, fit_with_unlabelled
+from aisle.learn.adapt.few_shot import fit_few_shot, fit_with_unlabelled
 from aisle.learn.adapt.label_names import fit_names, read_descriptions
 from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
 from aisle.learn.adapt.linear import Floats, fit_linear
+from aisle.learn.adapt.recipe import FewRecipe
 from aisle.learn.adapt.self_training import fit_self_training
 from aisle.learn.adapt.sentences import Sentences
 from aisle.learn.adapt.worth_labelling import worth_labelling
@@ -46,7 +47,7 @@ class Given:
     unlabelled: Sequence[str] = ()
     descriptions: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
-    recipe: Recipe = field(default_factory=Recipe)
+    recipe: FewRecipe = field(default_factory=FewRecipe)
     threads: int = 1
     notes: list[str] = field(default_factory=list)
     _encoder: Sentences | None = None
@@ -248,7 +249,7 @@ def main() -> None:
     given = Given(
         source_of(EncoderSettings(model=args.encoder)),
         descriptions=descriptions,
-        recipe=Recipe(**json.loads(args.recipe)),
+        recipe=FewRecipe(**json.loads(args.recipe)),
         threads=args.threads,
     )
     result = active(train, test, given, args) if args.active else draws(train, test, METHODS[args.method], given, args)

@@ -24,6 +24,7 @@ from aisle.ports import (
     Reranker,
     SlateLog,
     StateStore,
+    TextClassifier,
     TextEncoder,
 )
 from aisle.protect.keys import Keyring
@@ -66,7 +67,7 @@ class Indexes:
 
     `new_dense` makes an empty index of vectors of that length, in memory;
     `open_encoder` opens an exported encoder's folder as the settings say;
-    `open_ranker` reads a file that was written by training, `open_reranker` a folder;
+    `open_ranker` reads a file that was written by training, `open_reranker` and `open_classifier` a folder;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
     `keep_encoders` drops what encoders tuned before those of these names made;
     `language` is asked by prompts, where the settings name one.
@@ -80,6 +81,7 @@ class Indexes:
     encoder: TextEncoder | None
     open_ranker: Callable[[Path, Sequence[str]], Ranker]
     open_reranker: Callable[[Path], Reranker]
+    open_classifier: Callable[[Path], TextClassifier]
     missing: str = ""
     version: Path | None = None
     photos: Photos | None = None

@@ -31,7 +31,7 @@ from aisle.serving.surfaces import NOW, Surfaces, dated
 from aisle.training import labelling
 from aisle.training.recommendations import train
 from aisle.training.runs import Training, trainings
-from aisle.training.tune import Wanted, opened_classifier, tune_shop
+from aisle.training.tune import Wanted, tune_shop
 from aisle.types import (
     Ack,
     Context,
@@ -78,7 +78,7 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
-        self._classifiers = Classifiers(parts.stores.models, opened_classifier)
+        self._classifiers = Classifiers(parts.stores.models, parts.indexes.open_classifier)
         self._answering = Answering(parts, self._surfaces.library, Intents(self._classifiers))
 
     @classmethod

@@ -199,9 +199,10 @@ def _indexes(
         opened = _open_lexical(folder, open_lexical, stores.catalog.seq)
     lexical, version = opened
     encoder, missing = _open_encoder(path, settings, progress)
-    reranker = partial(OnnxCrossEncoder, threads=settings.encoder.threads)
+    threads = settings.encoder.threads
+    reranker, classifier = partial(OnnxCrossEncoder, threads=threads), partial(OnnxTextClassifier, threads=threads)
     indexes = Indexes(
-        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, missing, version,
+        folder, open_lexical, lexical, Columns(), None, encoder, OnnxRanker, reranker, classifier, missing, version,
         new_dense=FaissDenseIndex,
     )  # fmt: skip
     indexes.language = open_language_model(settings.language)

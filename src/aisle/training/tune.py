@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from aisle import __version__
 from aisle.errors import InvalidRequest, ModelError, StorageError
 from aisle.learn.adapt.labelled import TEXT_COLUMNS
-from aisle.learn.adapt.recipe import METHODS, Method, Recipe
+from aisle.learn.adapt.recipe import FEW, METHODS, Method, Recipe
 from aisle.learn.adapt.tables import Columns, read_table, repeated
 from aisle.learn.fitted import Fitted
-from aisle.ports import ModelStore, TextClassifier
+from aisle.ports import ModelStore
 from aisle.represent.encoders import source_named, source_of
 from aisle.serving.classifiers import TASK_NAME
 from aisle.settings import Settings
@@ -37,8 +37,6 @@ log = logging.getLogger("aisle.tuning")
 
 RUNS: Final = ".runs"
 CURVES: Final = "curves.jsonl"
-FEW: Final = "few"
-"""The method for a handful of examples of each label, which texts without labels help (`learn.adapt.few`)."""
 _OF_FEW: Final = frozenset({"held", "seed", "max_tokens"})
 """What may be changed in its recipe."""
 _RESERVED: Final = ("encoder", "image-encoder", "audio-encoder")
@@ -106,7 +104,7 @@ def tune_shop(parts: Parts, wanted: Wanted, progress: Progress | None = None) ->
                               "release": __version__, "progress": progress}  # fmt: skip
     task: Any
     if wanted.method == FEW:
-        from aisle.learn.adapt.few import tune_few
+        from aisle.learn.adapt.tune import tune_few
 
         recipe = replace(Recipe(**numbers), held=(wanted.changed or {}).get("held", 0.0))
         task = kind.task(data, source, recipe, name, "")
@@ -272,10 +270,3 @@ def _kept(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, curv
     if not note:
         models.promote(name, version.version)
     return replace(version, active=not note)
-
-
-def opened_classifier(folder: Path) -> TextClassifier:
-    """As `wiring.open_classifier`, which is imported only when a classifier is needed."""
-    from aisle.wiring import open_classifier
-
-    return open_classifier(folder)

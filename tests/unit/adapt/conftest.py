@@ -1,8 +1,12 @@
 """A random transformer small enough to learn in a second, and labelled texts that follow a rule."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from aisle import Settings, Shop
+from aisle.learn.adapt import fitting
 from aisle.learn.adapt.labelled import Labelled
 from aisle.testing.small_encoder import make_small_encoder
 
@@ -11,6 +15,9 @@ THINGS = {"wear": ("sweater", "robe", "trousers", "cap"), "home": ("sofa", "lamp
 COLOURS = ("red", "blue", "green", "black", "white", "pink", "grey", "gold")
 
 
+QUICK_FULL = {"epochs": 15, "batch": 16, "learning_rate": 3e-3, "held": 0.2, "head_rate": 10.0, "layer_decay": 1.0,
+              "contrast": 0.0}  # fmt: skip
+"""A recipe for full tuning that suits a random model: it has more to learn than a pretrained one."""
 WORDS = [*COLOURS, *(word for of_kind in THINGS.values() for word in of_kind), "wanted", "please", "a"]
 
 
@@ -45,6 +52,42 @@ def few():
 @pytest.fixture(scope="session")
 def unseen(labelled):
     return Labelled.of(*texts_of(100, 2), names=labelled.names)
+
+
+class Killed(BaseException):
+    """Stands for a process that ends in the middle."""
+
+
+@dataclasses.dataclass
+class Steps:
+    """Numbers of the steps that trainings began, in order; the one that is `dies_at` (once) is never taken."""
+
+    begun: list[int]
+    dies_at: int = -1
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Every step of every training is saved, and told here."""
+    told, step = Steps([]), fitting._Fit._step
+
+    def watched(self, number, done):
+        told.begun.append(number)
+        if number == told.dies_at:
+            told.dies_at = -1
+            raise Killed
+        step(self, number, done)
+
+    monkeypatch.setattr(fitting, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(fitting._Fit, "_step", watched)
+    return told
+
+
+@pytest.fixture
+def shop(source, tmp_path):
+    settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
+    with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
+        yield opened
 
 
 @pytest.fixture

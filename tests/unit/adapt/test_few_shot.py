@@ -12,8 +12,9 @@ from numpy.testing import assert_allclose
 
 from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
 from aisle.learn.adapt import few_shot
-from aisle.learn.adapt.few_shot import Recipe, fit_few_shot, fit_with_unlabelled, read_few_shot
+from aisle.learn.adapt.few_shot import fit_few_shot, fit_with_unlabelled, read_few_shot
 from aisle.learn.adapt.labelled import Labelled
+from aisle.learn.adapt.recipe import FewRecipe
 from aisle.testing.small_encoder import make_small_encoder
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "few_shot.py"
@@ -25,7 +26,7 @@ KEYS = {
     "invoice": ("invoice", "bill", "tax", "receipt"),
 }
 WORDS = [*NOISE, *(word for key in KEYS.values() for word in key)]
-RECIPE = Recipe(epochs=30, batch=12, learning_rate=3e-3)
+RECIPE = FewRecipe(epochs=30, batch=12, learning_rate=3e-3)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_a_frozen_one_comes_back_too(source, train, tmp_path):
 
 
 def test_after_a_kill_it_goes_on_to_the_same_model(source, train, tmp_path, monkeypatch):
-    brief = Recipe(epochs=3, batch=8, learning_rate=2e-3)
+    brief = FewRecipe(epochs=3, batch=8, learning_rate=2e-3)
     whole = fit_few_shot(train, source=source, recipe=brief)
     monkeypatch.setattr(few_shot, "SAVE_EVERY_S", -1.0)
 
@@ -97,11 +98,14 @@ def test_after_a_kill_it_goes_on_to_the_same_model(source, train, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         fit_few_shot(train, source=source, recipe=brief, work=tmp_path, progress=killed)
     steps = []
-    resumed = fit_few_shot(
-        train, source=source, recipe=brief, work=tmp_path, progress=lambda _stage, done, _of: steps.append(done)
-    )
+
+    def tell(stage, done, _of):
+        if stage == "tuning the encoder on examples":
+            steps.append(done)
+
+    resumed = fit_few_shot(train, source=source, recipe=brief, work=tmp_path, progress=tell)
     assert steps[0] == 10  # the step whose end was not saved
-    assert steps[-1] == 24  # three epochs of 64 examples, eight at a time
+    assert steps[-1] == resumed.steps == 24  # three epochs of 64 examples, eight at a time
     assert_allclose(resumed.chances(train.texts), whole.chances(train.texts), atol=1e-4)
 
 
@@ -110,7 +114,7 @@ def test_weights_that_are_kept_keep_the_encoder_as_it_was(source, train):
     as_it_was = fit_few_shot(train, source=source, tune=False).encoder.encode(train.texts)
     cosines = []
     for kept in (0.0, 0.5, 1.0):
-        tuned = fit_few_shot(train, source=source, recipe=Recipe(kept=kept, **brief)).encoder.encode(train.texts)
+        tuned = fit_few_shot(train, source=source, recipe=FewRecipe(kept=kept, **brief)).encoder.encode(train.texts)
         cosines.append(float((tuned * as_it_was).sum(1).mean()))
     assert cosines[0] < cosines[1] < cosines[2]
     assert cosines[2] == pytest.approx(1.0, abs=1e-5)
@@ -119,7 +123,7 @@ def test_weights_that_are_kept_keep_the_encoder_as_it_was(source, train):
 def test_names_count_as_examples(source):
     texts = texts_of(8, 3)
     named, unnamed = (
-        fit_few_shot(texts, source=source, recipe=Recipe(names=names), tune=False) for names in (True, False)
+        fit_few_shot(texts, source=source, recipe=FewRecipe(names=names), tune=False) for names in (True, False)
     )
     own = np.arange(len(named.names))
     assert (named.chances(named.names)[own, own] > unnamed.chances(named.names)[own, own]).all()
@@ -127,7 +131,7 @@ def test_names_count_as_examples(source):
 
 def test_a_rate_that_is_too_high_is_said(source, train):
     with pytest.raises(TrainingFailed, match="lower the learning rate"):
-        fit_few_shot(train, source=source, recipe=Recipe(learning_rate=1e30, batch=8))
+        fit_few_shot(train, source=source, recipe=FewRecipe(learning_rate=1e30, batch=8))
 
 
 def test_one_label_is_nothing_to_tell_apart(source):
@@ -203,7 +207,7 @@ def test_texts_without_labels_teach_too(source):
 
 def test_with_fewer_texts_than_examples_the_examples_decide(source):
     few = texts_of(4, 5)
-    brief = Recipe(epochs=1, batch=8, learning_rate=2e-3)
+    brief = FewRecipe(epochs=1, batch=8, learning_rate=2e-3)
     alone = fit_few_shot(few, source=source, recipe=brief)
     taught = fit_with_unlabelled(few, [*few.texts, " ", "login password"], source=source, recipe=brief)
     assert_allclose(taught.chances(few.texts), alone.chances(few.texts), atol=1e-5)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from aisle.errors import SettingsError, ShopBusy, StorageError, TrainingFailed
-from aisle.learn.adapt import fitting
 from aisle.learn.adapt.curves import Curves
 from aisle.learn.adapt.fitting import Plan
 from aisle.learn.adapt.recipe import Recipe
@@ -17,62 +16,38 @@ from aisle.learn.adapt.tasks import Classification
 from aisle.learn.adapt.tune import tune
 from aisle.learn.checkpoints import Checkpoints
 
+from .conftest import Killed
+
 QUICK = {"epochs": 4, "batch": 16, "held": 0.2, "rank": 4, "virtual": 4}
-
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle."""
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "adalora"])
 @pytest.mark.parametrize("dies_at", [9, 28])
-def test_a_killed_training_goes_on_to_the_same_weights(method, dies_at, few, source, tmp_path, monkeypatch):
+def test_a_killed_training_goes_on_to_the_same_weights(method, dies_at, few, source, steps, tmp_path):
     recipe = Recipe.of(method, **QUICK)
     task = Classification(few, source, recipe)
     whole = tune(task, source, method, recipe, run=tmp_path / "whole")
     assert whole.steps == 32
-
-    step = fitting._Fit._step
-    monkeypatch.setattr(fitting, "SAVE_EVERY_S", 0.0)
-
-    def dying(self, number, done):
-        if number == dies_at:
-            raise Killed
-        step(self, number, done)
-
-    monkeypatch.setattr(fitting._Fit, "_step", dying)
+    steps.dies_at = dies_at
     with pytest.raises(Killed):
         tune(task, source, method, recipe, run=tmp_path / "killed")
-    seen = []
-    monkeypatch.setattr(
-        fitting._Fit, "_step", lambda self, number, done: (seen.append(number), step(self, number, done))
-    )
+    before = len(steps.begun)
     again = tune(task, source, method, recipe, run=tmp_path / "killed")
-    assert seen[0] == dies_at
+    assert steps.begun[before] == dies_at
     np.testing.assert_array_equal(task.logits(whole.network), task.logits(again.network))
     assert again.after == whole.after
     lines = [(tmp_path / name / "curves.jsonl").read_text() for name in ("whole", "killed")]
     assert lines[0] == lines[1]
 
 
-def test_other_numbers_begin_anew(few, source, tmp_path, monkeypatch):
+def test_other_numbers_begin_anew(few, source, steps, tmp_path):
     first = Recipe.of("full", **QUICK)
-    step = fitting._Fit._step
-    monkeypatch.setattr(fitting, "SAVE_EVERY_S", 0.0)
-    seen = []
-
-    def dying(self, number, done):
-        seen.append(number)
-        if len(seen) == 5:
-            raise Killed
-        step(self, number, done)
-
-    monkeypatch.setattr(fitting._Fit, "_step", dying)
+    steps.dies_at = 4
     with pytest.raises(Killed):
         tune(Classification(few, source, first), source, "full", first, run=tmp_path)
     other = Recipe.of("full", **{**QUICK, "learning_rate": 5e-4})
     tune(Classification(few, source, other), source, "full", other, run=tmp_path)
-    assert seen[5] == 0
+    assert steps.begun[5] == 0
 
 
 def test_two_at_once_are_refused(few, source, tmp_path):

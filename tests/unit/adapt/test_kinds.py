@@ -14,7 +14,6 @@ from aisle.adapters.onnx.cross_encoder import read_pair_scorer
 from aisle.adapters.onnx.tagger import read_tagger
 from aisle.cli import app
 from aisle.errors import EncoderMissing, InvalidRequest, ModelDamaged, NotFound, ShopBusy, StorageError
-from aisle.learn.adapt import fitting
 from aisle.learn.adapt.tables import Columns
 from aisle.learn.checkpoints import Checkpoints
 from aisle.learn.workbench import Workbench
@@ -22,21 +21,10 @@ from aisle.training.kinds import kind_of
 from aisle.training.runs import trainings
 from aisle.training.tune import Wanted
 
-from .conftest import COLOURS, THINGS, WORDS
+from .conftest import COLOURS, THINGS, WORDS, Killed
 
 NOUNS = [word for kind in THINGS.values() for word in kind]
 QUICK = {"batch": 16, "learning_rate": 3e-3, "held": 0.3, "patience": 50}
-
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle."""
-
-
-@pytest.fixture
-def shop(source, tmp_path):
-    settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
-    with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -264,19 +252,10 @@ def test_three_examples_are_learned_from_without_measuring(shop, tmp_path, caplo
     assert "f1_after" not in version.metrics
 
 
-def test_a_kill_is_resumed_and_two_at_once_and_a_full_disk_are_told(shop, tmp_path, monkeypatch):
+def test_a_kill_is_resumed_and_two_at_once_and_a_full_disk_are_told(shop, steps, tmp_path, monkeypatch):
     lines(tag_rows(120, 0), tmp_path / "tags.jsonl")
     wanted = Wanted("", tmp_path / "tags.jsonl", "full", changed={**QUICK, "epochs": 4})
-    step, seen = fitting._Fit._step, []
-    monkeypatch.setattr(fitting, "SAVE_EVERY_S", 0.0)
-
-    def dying(self, number, done):
-        seen.append(number)
-        if len(seen) == 8:
-            raise Killed
-        step(self, number, done)
-
-    monkeypatch.setattr(fitting._Fit, "_step", dying)
+    steps.dies_at = 7
     with pytest.raises(Killed):
         shop.tune(wanted)
     with Workbench(shop.path / "models" / ".runs" / "attributes-full"), pytest.raises(ShopBusy):
@@ -289,9 +268,9 @@ def test_a_kill_is_resumed_and_two_at_once_and_a_full_disk_are_told(shop, tmp_pa
         full.setattr(Checkpoints, "save", no_room)
         with pytest.raises(StorageError, match="Make room on the disk"):
             shop.tune(wanted)
-    before = len(seen)
+    before = len(steps.begun)
     assert shop.tune(wanted).active
-    assert seen[before] == 7  # where it was
+    assert steps.begun[before] == 7  # where it was
 
 
 def test_the_command_says_the_kind_in_its_table(source, tmp_path):

@@ -2,31 +2,18 @@
 
 import pytest
 
-from aisle import Settings, Shop
 from aisle.training.tune import Wanted
 from aisle.types import Event
 
-QUICK = {
-    "epochs": 15,
-    "batch": 16,
-    "learning_rate": 3e-3,
-    "held": 0.2,
-    "head_rate": 10.0,
-    "layer_decay": 1.0,
-    "contrast": 0.0,
-}
+from .conftest import QUICK_FULL
 
 
 @pytest.fixture
-def shop(source, tmp_path):
+def shop(shop):
     """Two searches of which any classifier is sure, asked often, and one that is two things at once."""
-    settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
-    with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
-        asked = {"red blue gold sofa": 9, "grey black pink sweater": 7, "gold red please a": 2}
-        opened.record_many(
-            [Event("search", f"v{n}", query=text) for text, times in asked.items() for n in range(times)]
-        )
-        yield opened
+    asked = {"red blue gold sofa": 9, "grey black pink sweater": 7, "gold red please a": 2}
+    shop.record_many([Event("search", f"v{n}", query=text) for text, times in asked.items() for n in range(times)])
+    return shop
 
 
 def queue(shop):
@@ -36,7 +23,7 @@ def queue(shop):
 def test_what_the_model_is_not_sure_of_comes_first(shop, labels_file):
     by_count = list(queue(shop))
     assert by_count == ["red blue gold sofa", "grey black pink sweater", "gold red please a"]
-    shop.tune(Wanted("intent", labels_file, "full", changed=QUICK))
+    shop.tune(Wanted("intent", labels_file, "full", changed=QUICK_FULL))
     found = queue(shop)
     assert next(iter(found)) == "gold red please a"
     assert set(found) == set(by_count)

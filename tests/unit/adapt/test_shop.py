@@ -1,5 +1,6 @@
 """`aisle tune`: from a file of labels to a version that serves."""
 
+import dataclasses
 import shutil
 from functools import partial
 
@@ -10,27 +11,11 @@ from typer.testing import CliRunner
 from aisle import Settings, Shop
 from aisle.cli import app
 from aisle.errors import InvalidRequest, NotFound
-from aisle.learn.adapt import few
+from aisle.learn.adapt import few_shot
+from aisle.learn.adapt import tune as tuning
 from aisle.training.tune import Wanted
 
-from .conftest import texts_of
-
-QUICK = {
-    "epochs": 15,
-    "batch": 16,
-    "learning_rate": 3e-3,
-    "held": 0.2,
-    "head_rate": 10.0,
-    "layer_decay": 1.0,
-    "contrast": 0.0,
-}
-
-
-@pytest.fixture
-def shop(source, tmp_path):
-    settings = Settings(encoder={"model": str(source)}, train={"threads": 1})
-    with Shop.open(tmp_path / "shop", create=True, settings=settings) as opened:
-        yield opened
+from .conftest import QUICK_FULL, Killed, texts_of
 
 
 def test_a_version_serves_and_answers(shop, labels_file, tmp_path):
@@ -38,7 +23,9 @@ def test_a_version_serves_and_answers(shop, labels_file, tmp_path):
         shop.classify(["red sofa"])
     texts, labels = texts_of(100, 2)
     pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "test.csv")
-    wanted = Wanted("intent", labels_file, "full", test=tmp_path / "test.csv", out=tmp_path / "made", changed=QUICK)
+    wanted = Wanted(
+        "intent", labels_file, "full", test=tmp_path / "test.csv", out=tmp_path / "made", changed=QUICK_FULL
+    )
     version = shop.tune(wanted)
     assert version.active
     assert version.metrics["accuracy_after"] >= version.metrics["accuracy_before"]
@@ -94,7 +81,8 @@ def test_the_command_prints_what_was_gained(source, labels_file, tmp_path):
 
 def test_a_handful_of_examples_and_texts_without_labels_make_a_version(shop, tmp_path, monkeypatch):
     # A random model has to learn more in its few steps than a pretrained one.
-    monkeypatch.setattr(few, "Recipe", partial(few.Recipe, learning_rate=3e-3, epochs=30, batch=12, kept=0.0))
+    much = partial(tuning.FewRecipe, learning_rate=3e-3, epochs=30, batch=12, kept=0.0)
+    monkeypatch.setattr(tuning, "FewRecipe", much)
     texts, labels = texts_of(90, 3)
     others, _ = texts_of(120, 4)
     asked, right = texts_of(100, 5)
@@ -105,9 +93,42 @@ def test_a_handful_of_examples_and_texts_without_labels_make_a_version(shop, tmp
     version = shop.tune(wanted)
     assert version.active
     assert version.params["unlabelled"] == 120
+    assert version.params["recipe"] == dataclasses.asdict(much(max_tokens=64))
+    assert version.params["steps"] > 225  # thirty epochs of 90 examples, then those with guesses
     assert version.metrics["accuracy_test"] > 0.5  # a third by chance
     (answer,) = shop.classify(["gold drill"])
     assert sum(answer.values()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_handful_that_was_killed_goes_on_unless_something_is_another(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "FewRecipe", partial(tuning.FewRecipe, epochs=6, batch=12))
+    monkeypatch.setattr(few_shot, "SAVE_EVERY_S", -1.0)
+    texts, labels = texts_of(30, 3)
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "few.csv")
+    wanted = Wanted("intent", tmp_path / "few.csv", "few", unlabelled=tmp_path / "more.csv")
+    second = "tuning the encoder on examples and guesses"
+
+    def tuned(others, dies_at=-1):
+        pl.DataFrame({"text": others}).write_csv(tmp_path / "more.csv")
+        begun = {}
+
+        def tell(stage, done, _of):
+            begun.setdefault(stage, done)
+            if stage == second and done == dies_at:
+                raise Killed
+
+        version = shop.tune(wanted, progress=tell)
+        assert version.active
+        return begun
+
+    others, _ = texts_of(60, 4)
+    with pytest.raises(Killed):
+        tuned(others, 5)
+    assert not shop.models()
+    assert tuned(others)[second] == 5  # the step whose end was not saved
+    with pytest.raises(Killed):
+        tuned(others, 5)
+    assert tuned([*others[:-1], "a gold lamp please"])[second] == 1  # as many texts, but one is another
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ from aisle.learn.adapt.tasks import Classification
 from aisle.learn.adapt.trials import search
 from aisle.learn.adapt.tune import tune
 
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle."""
+from .conftest import Killed
 
 
 @pytest.fixture

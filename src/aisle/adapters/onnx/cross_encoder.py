@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.adapters.files.tuned import checked
-from aisle.adapters.onnx.sessions import open_session
+from aisle.adapters.onnx.sessions import open_session, padded
 from aisle.errors import ModelDamaged, ModelError
 from aisle.ports import Reading
 from aisle.types import Scores
@@ -50,13 +50,8 @@ class OnnxCrossEncoder:
         pairs = [np.concatenate([asked, self._tokens(text)])[: self._reading.tokens] for text in texts]
         order = np.argsort([len(pair) for pair in pairs], kind="stable")
         for rows in np.array_split(order, -(-len(order) // _AT_ONCE)):
-            width = len(pairs[rows[-1]])
-            ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
-            for line, row in enumerate(rows.tolist()):
-                ids[line, : len(pairs[row])] = pairs[row]
-                mask[line, : len(pairs[row])] = 1
             try:
-                scores[rows] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+                scores[rows] = self._session.run(None, padded([pairs[row] for row in rows.tolist()]))[0]
             except Exception as error:  # onnxruntime's exceptions share no base of their own
                 raise ModelError(f"the cross-encoder failed: {error}") from error
         return scores

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.adapters.files.tuned import checked
-from aisle.adapters.onnx.sessions import open_session
+from aisle.adapters.onnx.sessions import open_session, padded
 from aisle.errors import ModelDamaged, ModelError
 from aisle.models.words import placed
 
@@ -71,13 +71,8 @@ class OnnxTagger:
 
     def _best(self, tokens: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """int64[n, t]: the likeliest tag at each token."""
-        width = max(1, max(len(ids) for ids in tokens))
-        ids, mask = np.zeros((len(tokens), width), np.int64), np.zeros((len(tokens), width), np.int64)
-        for line, row in enumerate(tokens):
-            ids[line, : len(row)] = row
-            mask[line, : len(row)] = 1
         try:
-            logits = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]  # [n, t, tags]
+            logits = self._session.run(None, padded(tokens))[0]  # [n, t, tags]
         except Exception as error:  # onnxruntime's exceptions share no base of their own
             raise ModelError(f"the tagger failed: {error}") from error
         best: NDArray[np.int64] = logits.argmax(-1)

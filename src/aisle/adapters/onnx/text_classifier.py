@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from tokenizers import Tokenizer
 
-from aisle.adapters.onnx.sessions import open_session
+from aisle.adapters.onnx.sessions import open_session, padded
 from aisle.errors import ModelDamaged, ModelError
 from aisle.ports import ClassifierCard
 from aisle.types import Scores
@@ -60,13 +60,8 @@ class OnnxTextClassifier:
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         for begin in range(0, len(order), _AT_ONCE):
             rows = order[begin : begin + _AT_ONCE]
-            width = max(1, len(tokens[rows[-1]]))
-            ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
-            for line, row in enumerate(rows.tolist()):
-                ids[line, : len(tokens[row])] = tokens[row]
-                mask[line, : len(tokens[row])] = 1
             try:
-                logits = self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0]
+                logits = self._session.run(None, padded([tokens[row] for row in rows.tolist()]))[0]
             except Exception as error:  # onnxruntime's exceptions share no base of their own
                 raise ModelError(f"the classifier failed: {error}") from error
             powers = np.exp(logits - logits.max(1, keepdims=True))

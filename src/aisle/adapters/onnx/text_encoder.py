@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from aisle.adapters.onnx.sessions import session_options
+from aisle.adapters.onnx.sessions import padded, session_options
 from aisle.errors import ModelDamaged, ModelError
 from aisle.represent.card import CARD, MODEL_FILE, TOKENIZER_FILE, EncoderCard
 from aisle.types import Vectors
@@ -78,22 +78,18 @@ class OnnxTextEncoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """float32[n, dim], rows of length 1. Raises ModelError when the runtime fails."""
         if len(texts) == 1:
-            ids = np.array([self._tokenizer.encode(self._clean(texts[0])).ids], np.int64)
-            return self._run(ids, np.ones_like(ids))
+            return self._run([self._tokenizer.encode(self._clean(texts[0])).ids])
         vectors = np.empty((len(texts), self._dim), np.float32)
         for start in range(0, len(texts), _TOKENISED_AT_ONCE):
             part = [self._clean(text) for text in texts[start : start + _TOKENISED_AT_ONCE]]
             tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(part)]
             for rows in self._buckets([len(t) for t in tokens]):
-                ids, mask = _padded([tokens[row] for row in rows])
-                vectors[start + rows] = self._run(ids, mask, self._bulk)
+                vectors[start + rows] = self._run([tokens[row] for row in rows], self._bulk)
         return vectors
 
-    def _run(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64], options: onnxruntime.RunOptions | None = None
-    ) -> Vectors:
+    def _run(self, tokens: Sequence[list[int]], options: onnxruntime.RunOptions | None = None) -> Vectors:
         try:
-            vectors: Vectors = self._session.run(None, {"input_ids": ids, "attention_mask": mask}, options)[0]
+            vectors: Vectors = self._session.run(None, padded(tokens), options)[0]
         except Exception as error:  # onnxruntime's exceptions share no base of their own
             raise ModelError(f"the encoder {self._name} failed: {error}") from error
         return vectors
@@ -111,13 +107,3 @@ class OnnxTextEncoder:
             size = max(1, self._batch_tokens // max(1, lengths[order[start]]))
             yield order[start : start + size]
             start += size
-
-
-def _padded(tokens: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids and mask, int64[n, longest]."""
-    shape = len(tokens), max(len(t) for t in tokens)
-    ids, mask = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for row, values in enumerate(tokens):
-        ids[row, : len(values)] = values
-        mask[row, : len(values)] = 1
-    return ids, mask

@@ -14,8 +14,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ from aisle.errors import InvalidRequest, ModelDamaged, TrainingFailed
 from aisle.learn.adapt.label_names import places
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.linear import Floats, Linear, fit_linear
+from aisle.learn.adapt.recipe import FewRecipe
 from aisle.learn.adapt.self_training import surest, taught
 from aisle.learn.adapt.sentences import Sentences
 from aisle.learn.checkpoints import Checkpoints
@@ -53,35 +55,13 @@ _STRENGTH: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How the encoder is tuned; `benchmarks/few_shot.py --dev` measures one on a part of the training file.
-
-    Each example is seen `epochs` times, or less often where that would be more than `steps` steps of `batch`.
-    `contrast` is how much telling examples apart counts beside telling labels apart; `dropped` the share of an
-    example's tokens that are left out. `names`: the label's name is an example, too. `kept` is the share of the
-    weights as they were in the mean with the tuned ones that is taken in the end (Wortsman et al. 2022): it mends a
-    rate that was too high (at 3e-4, 83.5% of held-out texts became 85.1% with a quarter kept; 84.0% untuned).
-    """
-
-    epochs: float = 10.0
-    steps: int = 1000
-    batch: int = 48
-    learning_rate: float = 2e-4
-    temperature: float = 0.07
-    contrast: float = 0.5
-    dropped: float = 0.1
-    names: bool = True
-    kept: float = 0.25
-    max_tokens: int = 64
-
-
-@dataclass(frozen=True, slots=True)
 class FewShot:
-    """`head` reads the vectors of `encoder`, tuned or as it was."""
+    """`head` reads the vectors of `encoder`, tuned for so many `steps` or as it was."""
 
     names: tuple[str, ...]
     encoder: Sentences
     head: Linear
+    steps: int = 0
 
     def chances(self, texts: Sequence[str]) -> Floats:
         """float32[n, labels], each row adds up to 1."""
@@ -98,7 +78,8 @@ class FewShot:
         self.encoder.write(folder / _ENCODER)
         arrays = {"weights": self.head.weights, "bias": self.head.bias}
         save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / _HEAD)
-        told = {"names": self.names, "strength": self.head.strength, "max_tokens": self.encoder.max_tokens}
+        told = {"names": self.names, "strength": self.head.strength, "max_tokens": self.encoder.max_tokens,
+                "steps": self.steps}  # fmt: skip
         (folder / _CARD).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
@@ -112,10 +93,10 @@ def read_few_shot(folder: Path) -> FewShot:
         arrays = load_file(folder / _HEAD)
         head = Linear(arrays["weights"], arrays["bias"], float(told["strength"]))
         encoder = Sentences.read(folder / _ENCODER, int(told["max_tokens"]))
-        names = tuple(told["names"])
+        names, steps = tuple(told["names"]), int(told.get("steps", 0))
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ModelDamaged(f"{folder}: not a few-shot model that can be read ({error}); fit it again") from error
-    return FewShot(names, encoder, head)
+    return FewShot(names, encoder, head, steps)
 
 
 def fit_few_shot(
@@ -123,36 +104,38 @@ def fit_few_shot(
     *,
     source: Path,
     work: Path | None = None,
-    recipe: Recipe | None = None,
+    recipe: FewRecipe | None = None,
     descriptions: Mapping[str, str] | None = None,
     tune: bool = True,
     threads: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
+    what: str = "examples",
 ) -> FewShot:
     """Fit on a handful of texts of each label; `source` is the encoder's folder in Hugging Face's format.
 
     With `tune` false the encoder stays as it is, and only the head is fitted. `work` holds checkpoints: the same
-    call with the same folder goes on from there after a kill. Raises InvalidRequest for texts of fewer than two
-    labels, TrainingFailed when the loss is no longer a number.
+    call with the same folder goes on from there after a kill. `progress` hears of the texts as `what`.
+    Raises InvalidRequest for texts of fewer than two labels, TrainingFailed when the loss is no longer a number.
     """
     import torch
 
-    recipe = recipe or Recipe()
+    recipe = recipe or FewRecipe()
     if len(np.unique(train.labels)) < 2:
         raise InvalidRequest("there is nothing to tell apart: give texts of at least two labels", field="label")
     torch.set_num_threads(threads)
     encoder = Sentences.read(source, recipe.max_tokens)
     named = places(train.names, encoder.encode, descriptions) if recipe.names else None
-    vectors = encoder.encode(train.texts)
+    reading, tuning = _told(progress, f"reading {what}"), _told(progress, f"tuning the encoder on {what}")
+    vectors, steps = encoder.encode(train.texts, reading), 0
     chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
     if tune:
-        _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, progress)
+        steps = _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, tuning)
         named = places(train.names, encoder.encode, descriptions) if recipe.names else None
-        vectors = encoder.encode(train.texts)
+        vectors = encoder.encode(train.texts, reading)
     # The strength stays the one of the encoder as it was: the tuned one has seen every label, so that in
     # cross-validation any strength would look right.
-    return FewShot(train.names, encoder, _head(vectors, train, named, chosen))
+    return FewShot(train.names, encoder, _head(vectors, train, named, chosen), steps)
 
 
 def fit_with_unlabelled(
@@ -161,7 +144,7 @@ def fit_with_unlabelled(
     *,
     source: Path,
     work: Path | None = None,
-    recipe: Recipe | None = None,
+    recipe: FewRecipe | None = None,
     descriptions: Mapping[str, str] | None = None,
     threads: int = 1,
     seed: int = 0,
@@ -173,7 +156,7 @@ def fit_with_unlabelled(
     and surest guesses (noisy student, Xie et al. 2020, with tokens left out for noise); its head then learns from all
     the guesses of the new one, at a lower weight. With fewer texts than examples it is `fit_few_shot`.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or FewRecipe()
     known = set(train.texts)
     others = [text for text in dict.fromkeys(unlabelled) if text.strip() and text not in known]
     rng = np.random.default_rng(seed)
@@ -185,7 +168,8 @@ def fit_with_unlabelled(
     )  # fmt: skip
     if len(others) < len(train):
         return alone
-    chances = alone.chances(others)
+    guessing = _told(progress, "guessing labels of texts without")
+    chances = alone.head.chances(alone.encoder.encode(others, guessing))
     guessed = chances.argmax(1).astype(np.int32)
     rows = surest(chances, _SUREST)
     both = Labelled(
@@ -194,12 +178,18 @@ def fit_with_unlabelled(
     again = replace(recipe, epochs=min(_AGAIN, recipe.epochs), learning_rate=recipe.learning_rate / 2)
     student = fit_few_shot(
         both, source=source, work=second, recipe=again, descriptions=descriptions, threads=threads, seed=seed,
-        progress=progress,
+        progress=progress, what="examples and guesses",
     )  # fmt: skip
     vectors = student.encoder.encode(both.texts)
     known_head = fit_linear(vectors, both.labels, len(both.names), strengths=(_STRENGTH,))
-    head, _ = taught(known_head, vectors[: len(train)], train.labels, student.encoder.encode(others), 1.0)
-    return replace(student, head=head)
+    their = student.encoder.encode(others, guessing)
+    head, _ = taught(known_head, vectors[: len(train)], train.labels, their, 1.0)
+    return replace(student, head=head, steps=alone.steps + student.steps)
+
+
+def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
+    """`progress` of one stage."""
+    return partial(progress, stage) if progress is not None else lambda _done, _of: None
 
 
 def _head(vectors: Floats, train: Labelled, named: Floats | None, chosen: Linear) -> Linear:
@@ -223,12 +213,12 @@ def _tune(
     sentences: Sentences,
     train: Labelled,
     middles: Floats,
-    recipe: Recipe,
+    recipe: FewRecipe,
     work: Path | None,
     seed: int,
-    progress: Progress | None,
-) -> None:
-    """Tune `sentences` in place, going on from the checkpoint in `work` where there is one."""
+    tell: Callable[[int, int], None],
+) -> int:
+    """Tune `sentences` in place, going on from the checkpoint in `work` where there is one; how many steps it took."""
     import torch
 
     transformer = sentences.network.network
@@ -263,8 +253,7 @@ def _tune(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_([*body, both.places], 1.0)
         optimizer.step()
-        if progress is not None:
-            progress("tuning the encoder on examples", step + 1, steps)
+        tell(step + 1, steps)
         if checkpoints and time.monotonic() - saved > SAVE_EVERY_S:
             # There is nothing held out of a handful to say which weights are best: the last ones are taken.
             checkpoints.save(both, optimizer, {"step": step + 1}, best=True)
@@ -273,6 +262,7 @@ def _tune(
         for name, weight in sentences.network.named_parameters():
             weight.lerp_(begun[name], recipe.kept)
     sentences.network.eval()
+    return steps
 
 
 def _loss(
@@ -280,7 +270,7 @@ def _loss(
     middles: torch.Tensor,
     train: Labelled,
     ids: Sequence[NDArray[np.int64]],
-    recipe: Recipe,
+    recipe: FewRecipe,
     step: int,
     seed: int,
 ) -> torch.Tensor:

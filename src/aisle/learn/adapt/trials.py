@@ -66,7 +66,7 @@ def search(
     folder = run / "trials"
     with Workbench(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        name = f"{task.name}-{method}-{fingerprint(task)}-{abs(hash_of(recipe)):x}"
+        name = f"{task.name}-{method}-{fingerprint(task.content())}-{abs(hash_of(recipe)):x}"
         try:
             study = optuna.create_study(
                 storage=JournalStorage(JournalFileBackend(str(folder / _FILE))),

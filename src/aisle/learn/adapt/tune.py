@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from aisle.errors import InvalidRequest
-from aisle.learn.adapt.recipe import Method, Recipe
+from aisle.learn.adapt.recipe import FEW, FewRecipe, Method, Recipe
 from aisle.learn.workbench import Workbench
 from aisle.types import Progress
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from aisle.learn.adapt.curves import Tracker
-    from aisle.learn.adapt.tasks import AnyTask, Task
+    from aisle.learn.adapt.few_shot import FewShot
+    from aisle.learn.adapt.tasks import AnyTask, Classification, Task
+    from aisle.models.heads import TextNetwork
 
 log = logging.getLogger("aisle.learn")
 
@@ -39,7 +42,7 @@ class Adapted:
     network: nn.Module
     task: Task
     method: str
-    recipe: Recipe
+    recipe: Recipe | FewRecipe
     share: float
     before: dict[str, float]
     after: dict[str, float]
@@ -83,8 +86,8 @@ def tune(
     learned, held = parted(task, recipe)
     if method == "head" and task.kind != "encoder":
         raise InvalidRequest("a language model has no head of its own to train: use another method", field="method")
-    about = {"task": task.name, "method": method, "recipe": asdict(recipe), "data": fingerprint(task),
-             "source": _weights_of(source), "release": release, "last_seq": 0}  # fmt: skip
+    about = {"task": task.name, "method": method, "recipe": asdict(recipe), "data": fingerprint(task.content()),
+             "source": weights_of(source), "release": release, "last_seq": 0}  # fmt: skip
     tell = progress or (lambda _stage, _done, _of: None)
     with ExitStack() as stack:
         bench = stack.enter_context(Workbench(run))
@@ -119,6 +122,60 @@ def tune(
     )  # fmt: skip
 
 
+def tune_few(
+    task: Classification,
+    source: Path,
+    unlabelled: Sequence[str],
+    *,
+    run: Path,
+    held: float = 0.0,
+    seed: int = 0,
+    threads: int = 1,
+    tracker: Tracker = "",
+    release: str = "",
+    progress: Progress | None = None,
+) -> Adapted:
+    """Tune the encoder in `source` on the task's examples, and on `unlabelled` texts where there are enough.
+
+    Nothing is `held` out unless that share is said: of a handful, each example counts. Resumed, and errors, as in
+    `tune`.
+    """
+    from aisle.learn.adapt.curves import Curves
+    from aisle.learn.adapt.few_shot import fit_few_shot, fit_with_unlabelled
+    from aisle.learn.adapt.methods import share
+    from aisle.learn.steady import steadily
+
+    recipe = FewRecipe(max_tokens=task.max_tokens)
+    learned, kept = parted(task, Recipe(held=held, seed=seed))
+    about = {"task": task.name, "method": FEW, "recipe": asdict(recipe), "data": fingerprint(task.content()),
+             "unlabelled": fingerprint(unlabelled), "seed": seed, "held": held, "source": weights_of(source),
+             "release": release, "last_seq": 0}  # fmt: skip
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        bench = stack.enter_context(Workbench(run))
+        bench.begin(about)
+        curves = stack.enter_context(Curves(run, name=task.name, about=about, tracker=tracker))
+        curves.begin_at(0)
+        stack.enter_context(steadily(seed, threads))
+        before: dict[str, float] = {}
+        if kept is not None:
+            alone = fit_few_shot(learned.data, source=source, tune=False, recipe=recipe, threads=threads, seed=seed)
+            before = kept.metrics(_network(alone, learned, source))
+            curves.add(0, {f"held/{name}": value for name, value in before.items()})
+        model = fit_with_unlabelled(
+            learned.data, unlabelled, source=source, work=bench.folder(task.name, FEW), recipe=recipe,
+            threads=threads, seed=seed, progress=progress,
+        )  # fmt: skip
+        network = _network(model, learned, source)
+        after = kept.metrics(network) if kept is not None else {}
+        curves.add(model.steps, {f"held/{name}": value for name, value in after.items()})
+        bench.clear()
+    told = {"learned": len(learned), "held": len(kept) if kept is not None else 0, "unlabelled": len(unlabelled),
+            "seed": seed}  # fmt: skip
+    seconds = time.monotonic() - begun
+    return Adapted(network, learned, FEW, recipe, share(network), before, after, model.steps, seconds, kept, told)
+
+
 def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
     """What is learned from, and what is held out to measure by: None where that would be too little to say anything."""
     if not recipe.held:
@@ -134,16 +191,16 @@ def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
     return learned, held
 
 
-def fingerprint(task: Task) -> str:
+def fingerprint(texts: Iterable[str]) -> str:
     """Of the examples: a training is taken up again only with the same ones."""
     digest = hashlib.sha256()
-    for part in task.content():
+    for part in texts:
         digest.update(part.encode("utf-8", "replace"))
         digest.update(b"\0")
     return digest.hexdigest()[:32]
 
 
-def _weights_of(source: Path) -> str:
+def weights_of(source: Path) -> str:
     """The model's identity without reading all of it: its configuration and the size and time of its weights."""
     digest = hashlib.sha256()
     for file in sorted(source.glob("*.json")):
@@ -155,3 +212,18 @@ def _weights_of(source: Path) -> str:
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "task"
+
+
+def _network(model: FewShot, task: Classification, source: Path) -> TextNetwork:
+    """Encoder and head as one network, which can be measured and exported as any other."""
+    import torch
+
+    from aisle.models.heads import Classes, TextNetwork
+    from aisle.models.pooling import pooling_of
+
+    body = model.encoder.network.network
+    head = Classes(int(body.config.hidden_size), len(task.data.names), 0.0)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(model.head.weights.T.copy()))
+        head.bias.copy_(torch.from_numpy(model.head.bias))
+    return TextNetwork(body, head, pooling_of(source)[0], unit=True).eval()
