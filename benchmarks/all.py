@@ -14,106 +14,109 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+REVIEWS = (
+    ("luma", "en-sentiment", "tfidf"),
+    ("luma", "en-sentiment", "lora"),
+    *(("reviews_zh", task, method) for task in ("zh-sentiment", "zh-category") for method in ("tfidf", "words")),
+)
+"""Data set, task and method."""
 
 
-def _judged(folder: Path) -> list[str]:
-    files = {"--products": "products.csv", "--train-queries": "queries.csv", "--train-qrels": "qrels.txt"}
-    return [word for option, file in files.items() for word in (option, str(folder / file))]
+def _command(script: str, *flags: str, **options: Any) -> list[str]:
+    """A script with its options, `a_name=value` for each `--a-name value`."""
+    told = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    return [f"{script}.py", *flags, *told]
 
 
 def commands(data: Path, work: Path) -> dict[str, tuple[list[Path], list[str]]]:
     """Name -> the files it needs and its command."""
-    retrotech, homedepot = data / "retrotech" / "products.csv", data / "homedepot"
-    shop, amazon = work / "retrotech", data / "amazon"
+    retrotech, homedepot, amazon = data / "retrotech" / "products.csv", data / "homedepot", data / "amazon"
+    banking, support = data / "intents" / "banking77_train.csv", data / "intents" / "support_bitext.csv"
+    diginetica, shop = data / "diginetica", work / "retrotech"
     fields = ["--map", "item_id=upc", "--map", "title=name", "--map", "brand=manufacturer"]
+    asked = {"queries": homedepot / "queries.csv", "qrels": homedepot / "qrels.txt"}
+    judged = {"products": homedepot / "products.csv", **{f"train_{name}": file for name, file in asked.items()}}
+    intents = {"train": banking, "test": data / "intents" / "banking77_test.csv"}
+    tuned = work / "tuning" / "bi_encoder" / "exported"
     return {
-        "indexing": ([retrotech], ["indexing.py", "--products", str(retrotech), *fields, "--shop", str(shop)]),
-        "serving": ([retrotech], ["serving.py", "--shop", str(shop)]),
+        "indexing": ([retrotech], _command("indexing", *fields, products=retrotech, shop=shop)),
+        "serving": ([retrotech], _command("serving", shop=shop)),
         "recommending": (
-            [retrotech, data / "diginetica"],
-            ["recommending.py", "--shop", str(shop), "--sessions", str(data / "diginetica" / "train.txt")],
+            [retrotech, diginetica],
+            _command("recommending", shop=shop, sessions=diginetica / "train.txt"),
         ),
-        "suggest": ([retrotech], ["suggest.py", "--products", str(retrotech), "--chinese", "45000", "--personal"]),
-        "chinese": ([], ["chinese.py"]),
-        "searching": ([retrotech], ["searching.py", "--data", str(data / "retrotech"), "--shop", str(shop)]),
+        "suggest": ([retrotech], _command("suggest", "--personal", products=retrotech, chinese=45000)),
+        "chinese": ([], _command("chinese")),
+        "searching": ([retrotech], _command("searching", data=data / "retrotech", shop=shop)),
         "search": (
             [homedepot],
-            ["search.py", *_judged(homedepot), "--halves", "--run-out", str(work / "search_run.txt"), "--ablate"],
+            _command("search", "--halves", "--ablate", **judged, run_out=work / "search_run.txt"),
         ),
-        "blending": ([homedepot], ["blending.py", "--data", str(homedepot)]),
-        "tuning": ([homedepot], ["tuning.py", "--data", str(homedepot), "--out", str(work / "tuning")]),
-        "robustness": (
-            [homedepot],
-            [
-                "robustness.py",
-                "--data",
-                str(homedepot),
-                "--cache",
-                str(work / "tuning"),
-                "--tuned",
-                str(work / "tuning" / "bi_encoder" / "exported"),
-            ],
-        ),
-        "generative": ([homedepot], ["generative.py", "--data", str(homedepot), "--cache", str(work / "tuning")]),
+        "blending": ([homedepot], _command("blending", data=homedepot)),
+        "tuning": ([homedepot], _command("tuning", data=homedepot, out=work / "tuning")),
+        "robustness": ([homedepot], _command("robustness", data=homedepot, cache=work / "tuning", tuned=tuned)),
+        "generative": ([homedepot], _command("generative", data=homedepot, cache=work / "tuning")),
+        **{
+            f"intents_{method}": (
+                [banking],
+                _command("intents", **intents, method=method, out=work / f"intents_{method}.csv"),
+            )
+            for method in ("full", "lora", "head")
+        },
+        "label_names": ([banking], _command("few_shot", **intents, method="names", shots=0, draws=1)),
+        **{
+            f"few_shot_{shots}": ([banking], _command("few_shot", **intents, method="setfit_more", shots=shots))
+            for shots in (10, 30)
+        },
+        "few_shot_support": ([support], _command("few_shot", train=support, method="setfit_more", shots=5)),
+        "worth_labelling": ([banking], _command("few_shot", "--active", "--dev", train=banking, batch=77, labels=770)),
+        **{
+            f"reviews_{task}_{method}": (
+                [data / folder],
+                _command("reviews", data=data, task=task, method=method),
+            )
+            for folder, task, method in REVIEWS
+        },
         "compress": (
-            [homedepot, data / "intents"],
-            [
-                "compress.py",
-                *(
-                    word
-                    for option, file in (
-                        ("--products", homedepot / "products.csv"),
-                        ("--queries", homedepot / "queries.csv"),
-                        ("--qrels", homedepot / "qrels.txt"),
-                        ("--train", data / "intents" / "banking77_train.csv"),
-                        ("--test", data / "intents" / "banking77_test.csv"),
-                        ("--out", work / "compress"),
-                    )
-                    for word in (option, str(file))
-                ),
-            ],
+            [homedepot, banking],
+            _command("compress", products=homedepot / "products.csv", **asked, **intents, out=work / "compress"),
         ),
-        "categories": ([], ["categories.py"]),
-        "covisitation": ([data / "online_retail", data / "diginetica"], ["covisitation.py", "--data", str(data)]),
+        "categories": ([], _command("categories")),
+        "covisitation": ([data / "online_retail", diginetica], _command("covisitation", data=data)),
         **{
             f"sequence_{name.lower()}": (
                 [amazon / f"{name}.txt"],
-                [
-                    "sequence.py",
-                    "--data",
-                    str(amazon / f"{name}.txt"),
-                    "--attributes",
-                    str(amazon / f"{name}_item2attributes.json"),
-                    "--run-out",
-                    str(work / f"{name}.jsonl"),
-                ],
+                _command(
+                    "sequence",
+                    data=amazon / f"{name}.txt",
+                    attributes=amazon / f"{name}_item2attributes.json",
+                    run_out=work / f"{name}.jsonl",
+                ),
             )
             for name in ("Beauty", "Toys_and_Games")
         },
         **{
             f"sessions_{name}": (
                 [data / name],
-                [
-                    "sessions.py",
-                    "--train",
-                    str(data / name / "train.txt"),
-                    "--test",
-                    str(data / name / "test.txt"),
-                    "--run-out",
-                    str(work / f"{name}.jsonl"),
-                ],
+                _command(
+                    "sessions",
+                    train=data / name / "train.txt",
+                    test=data / name / "test.txt",
+                    run_out=work / f"{name}.jsonl",
+                ),
             )
             for name in ("diginetica", "retailrocket")
         },
-        "graph": ([data / "online_retail", amazon], ["graph.py", "--data", str(data)]),
-        "cold_start": ([], ["cold_start.py"]),
-        "multimodal": ([data / "luma"], ["multimodal.py", "--data", str(data / "luma")]),
-        "home": ([], ["home.py"]),
-        "million": ([], ["million.py", "--work", str(work / "million")]),
-        "soak": ([retrotech], ["soak.py", "--shop", str(shop), "--minutes", "30"]),
+        "graph": ([data / "online_retail", amazon], _command("graph", data=data)),
+        "cold_start": ([], _command("cold_start")),
+        "multimodal": ([data / "luma"], _command("multimodal", data=data / "luma")),
+        "home": ([], _command("home")),
+        "million": ([], _command("million", work=work / "million")),
+        "soak": ([retrotech], _command("soak", shop=shop, minutes=30)),
     }
 
 
