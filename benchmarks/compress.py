@@ -205,7 +205,7 @@ def main() -> int:
         held = {query for query in learned if hashlib.sha256(query.encode()).digest()[1] % 10 == 0}
         asked = asked_of([query for query in learned if query in held], texts, known)
         learned = [query for query in learned if query not in held]
-        train, test = train.split(0.2, np.random.default_rng(given.seed))
+        train, test = train.split(0.2, given.seed)
     else:
         among = set(learned)
         asked = asked_of([query for query in ids if query not in among], texts, known)

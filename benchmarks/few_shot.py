@@ -240,7 +240,7 @@ def main() -> None:
     train = read_labelled(args.train)
     test = read_labelled(args.test, names=train.names) if args.test else None
     if args.dev or test is None:
-        train, test = train.split(0.3, np.random.default_rng(args.seed))
+        train, test = train.split(0.3, args.seed)
     if args.only:
         train, test = fewer(train, args.only), fewer(test, args.only)
     if both := shared(train, test):

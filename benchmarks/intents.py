@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parse(arguments)
     train = read_labelled(given.train, text=given.text_column, label=given.label_column)
     if given.choose:
-        train, test = train.split(0.2, np.random.default_rng(0))
+        train, test = train.split(0.2, 0)
     else:
         test = read_labelled(given.test, text=given.text_column, label=given.label_column, names=train.names)
     if same := shared(train, test):

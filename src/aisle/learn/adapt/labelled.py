@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
-from aisle.learn.adapt.tables import read_table, repeated
+from aisle.learn.adapt.tables import held_out, read_table, repeated
 
 log = logging.getLogger("aisle.learn")
 
@@ -57,12 +57,13 @@ class Labelled:
         chosen = [order[self.labels[order] == number][:shots] for number in range(len(self.names))]
         return self.take(np.sort(np.concatenate([np.empty(0, np.intp), *chosen])))
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        """What is learned from, and `share` of each label that is held out; a label's only text is learned from."""
-        order, held = rng.permutation(len(self)), np.zeros(len(self), bool)
-        for number in range(len(self.names)):
-            rows = order[self.labels[order] == number]
-            held[rows[: min(round(share * len(rows)), max(0, len(rows) - 1))]] = True
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+        """What is learned from, a text of each label at least, and about `share` of it that is `held_out`."""
+        held = held_out(self.texts, share, seed)
+        for number in np.flatnonzero(self.counts() > 0).tolist():
+            rows = np.flatnonzero(self.labels == number)
+            if held[rows].all():
+                held[rows[0]] = False
         return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
 
 
@@ -79,6 +80,26 @@ def read_labelled(file: Path, *, text: str = "", label: str = "", names: Sequenc
     if not rows:
         raise InvalidRequest(f"{file.name} has no row with both {columns[0]} and {columns[1]}", field="data")
     return Labelled.of([t for t, _ in rows], [n for _, n in rows], names)
+
+
+def read_names(file: Path, *, label: str = "") -> tuple[Labelled, dict[str, str]]:
+    """Labels of which there is no example: each name is its own only text; and what is said of it where a file does.
+
+    Reads as `read_labelled`, columns `label` and, where there is one, `description`; texts are passed over. Raises
+    InvalidRequest for a file without such a column, without rows, or with two descriptions of one name.
+    """
+    table = read_table(file)
+    names = table.cells(table.column(label, LABEL_COLUMNS))
+    said: dict[str, str] = {}
+    for name, description in (
+        zip(names, table.cells("description"), strict=True) if "description" in table.columns else ()
+    ):
+        if name and description and said.setdefault(name, description) != description:
+            raise InvalidRequest(f"{file.name} describes {name[:80]!r} in two ways", field="data")
+    known = sorted({name for name in names if name})
+    if not known:
+        raise InvalidRequest(f"{file.name} names no label", field="data")
+    return Labelled.of(known, known), said
 
 
 def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
+from aisle.learn.adapt.tables import held_out
 from aisle.learn.adapt.tasks import padded, run, tokens_read
 from aisle.learn.tuning import Tokens, ndcg
 from aisle.models.pooling import pooling_of
@@ -105,11 +106,10 @@ class _PairTask:
         for row in self.rows.tolist():
             yield f"{self.data.grades[row]:.6g} {self.data.queries[row]}\t{self.data.texts[row]}"
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
         """By query: one that is measured on has no pair that was learned from."""
-        order = rng.permutation(len(self.groups))
-        n = min(round(share * len(order)), len(order) - 1)
-        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
+        held = held_out([self.data.queries[rows[0]] for rows in self.groups], share, seed)
+        return self._part(np.flatnonzero(~held)), self._part(np.flatnonzero(held))
 
     def _part(self, numbers: NDArray[np.intp]) -> Self:
         part = object.__new__(type(self))

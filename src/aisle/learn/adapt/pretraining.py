@@ -44,6 +44,9 @@ class _Texts(Rows):
         self.tokens = Tokens(source / "tokenizer.json", tokens_read(source, recipe)).of(self.texts)
         self._rows = np.arange(len(self.texts))
 
+    def key(self, row: int) -> str:
+        return self.texts[row]
+
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self.tokens[row]) for row in self._rows.tolist()], np.int64)
 

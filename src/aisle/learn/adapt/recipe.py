@@ -13,6 +13,10 @@ PROMPTS: Final = ("prefix", "prompt")
 """Methods that put virtual tokens before the text."""
 FEW: Final = "few"
 """The method for a handful of examples of each label, which texts without labels help; its recipe is `FewRecipe`."""
+NAMES: Final = "names"
+"""The method for no example at all: labels' names, descriptions, and texts without labels. It has no recipe."""
+WITHOUT_LABELS: Final = (FEW, NAMES)
+"""Methods that learn from texts without labels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from aisle.errors import InvalidRequest
 
@@ -123,6 +126,18 @@ def _broken_line(file: Path) -> str:
     except OSError:
         pass
     return ""
+
+
+def held_out(keys: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
+    """bool[n]: about `share` of the examples, chosen by what their keys (texts, queries) say.
+
+    So those held out are held out again when others have been added: what a version that serves is measured on beside
+    a new one, it has not learned from. What is there twice is held out whole, or not at all; never all of it is.
+    """
+    mixed = [hashlib.blake2b(f"{seed} {key.casefold()}".encode("utf-8", "replace"), digest_size=8) for key in keys]
+    at = np.array([int.from_bytes(one.digest(), "big") / 2.0**64 for one in mixed])
+    held: NDArray[np.bool_] = (at < share) & (at < at.max(initial=0.0))
+    return held
 
 
 def repeated(known: Sequence[str], others: Sequence[str]) -> int:

@@ -83,6 +83,9 @@ class Tagging(Rows):
         """The token ids of its texts."""
         return [self._tokens[row] for row in self._rows.tolist()]
 
+    def key(self, row: int) -> str:
+        return " ".join(self.data.words[row])
+
     def lengths(self) -> NDArray[np.int64]:
         return np.array([len(self._tokens[row]) for row in self._rows.tolist()], np.int64)
 

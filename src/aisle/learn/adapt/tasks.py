@@ -15,6 +15,7 @@ from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.linear import fit_linear
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
+from aisle.learn.adapt.tables import held_out
 from aisle.learn.tuning import Tokens
 from aisle.models.pooling import pooling_of
 
@@ -58,8 +59,8 @@ class Task(Protocol):
     def metrics(self, network: nn.Module) -> dict[str, float]:
         """How well the network does on all of them, `measure` among the numbers."""
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        """What is learned from, and the share that is held out."""
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+        """What is learned from, and about that share of it, held out as `tables.held_out` says."""
 
 
 def tokens_read(source: Path, recipe: Recipe) -> int:
@@ -82,10 +83,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        order = rng.permutation(len(self._rows))
-        n = min(round(share * len(order)), len(order) - 1)
-        return self._part(np.sort(order[n:])), self._part(np.sort(order[:n]))
+    def key(self, row: int) -> str:
+        """What the example in that row is about: one that is held out must not share it with one that is learned."""
+        raise NotImplementedError
+
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+        held = held_out([self.key(row) for row in self._rows.tolist()], share, seed)
+        return self._part(np.flatnonzero(~held)), self._part(np.flatnonzero(held))
 
     def _part(self, numbers: NDArray[np.intp]) -> Self:
         part = object.__new__(type(self))
@@ -192,8 +196,8 @@ class Classification:
         found = label_metrics(logits.argmax(1), self.data.labels, len(self.data.names))
         return found | {"loss": -float(chance[np.arange(len(chance)), self.data.labels].mean())}
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[Self, Self]:
-        learned, held = self.data.split(share, rng)
+    def split(self, share: float, seed: int) -> tuple[Self, Self]:
+        learned, held = self.data.split(share, seed)
         return self._with(learned), self._with(held)
 
     def _with(self, data: Labelled) -> Self:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from aisle.errors import InvalidRequest
-from aisle.learn.adapt.recipe import FEW, FewRecipe, Method, Recipe
+from aisle.learn.adapt.recipe import FEW, NAMES, FewRecipe, Method, Recipe
 from aisle.learn.workbench import Workbench
 from aisle.types import Progress
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from aisle.learn.adapt.curves import Tracker
-    from aisle.learn.adapt.few_shot import FewShot
+    from aisle.learn.adapt.linear import Floats, Linear
+    from aisle.learn.adapt.sentences import Sentences
     from aisle.learn.adapt.tasks import AnyTask, Classification, Task
     from aisle.models.heads import TextNetwork
 
@@ -36,19 +38,21 @@ LEAST_HELD: Final = 20
 class Adapted:
     """A trained `network` and what is known of it: `before` and `after` are empty where nothing was held out.
 
-    `share` is that of the trained weights among all; `held` what was held out.
+    `share` is that of the trained weights among all; `held` what was held out, `held_out` by which share and seed
+    (`tables.held_out`).
     """
 
     network: nn.Module
     task: Task
     method: str
-    recipe: Recipe | FewRecipe
+    recipe: Recipe | FewRecipe | None
     share: float
     before: dict[str, float]
     after: dict[str, float]
     steps: int
     seconds: float
     held: Task | None = None
+    held_out: tuple[float, int] = (0.0, 0)
     params: dict[str, Any] = field(default_factory=dict)
 
 
@@ -118,7 +122,7 @@ def tune(
         bench.clear()
     return Adapted(
         network.to("cpu"), learned, method, recipe, share, happened.before, happened.best, happened.steps,
-        happened.seconds, held, {"learned": len(learned), "held": len(held) if held is not None else 0},
+        happened.seconds, held, *_parts(learned, held, recipe),
     )  # fmt: skip
 
 
@@ -146,7 +150,8 @@ def tune_few(
     from aisle.learn.steady import steadily
 
     recipe = FewRecipe(max_tokens=task.max_tokens)
-    learned, kept = parted(task, Recipe(held=held, seed=seed))
+    by = Recipe(held=held, seed=seed)
+    learned, kept = parted(task, by)
     about = {"task": task.name, "method": FEW, "recipe": asdict(recipe), "data": fingerprint(task.content()),
              "unlabelled": fingerprint(unlabelled), "seed": seed, "held": held, "source": weights_of(source),
              "release": release, "last_seq": 0}  # fmt: skip
@@ -160,27 +165,62 @@ def tune_few(
         before: dict[str, float] = {}
         if kept is not None:
             alone = fit_few_shot(learned.data, source=source, tune=False, recipe=recipe, threads=threads, seed=seed)
-            before = kept.metrics(_network(alone, learned, source))
+            before = kept.metrics(_network(alone.encoder, alone.head, alone.names))
             curves.add(0, {f"held/{name}": value for name, value in before.items()})
         model = fit_with_unlabelled(
             learned.data, unlabelled, source=source, work=bench.folder(task.name, FEW), recipe=recipe,
             threads=threads, seed=seed, progress=progress,
         )  # fmt: skip
-        network = _network(model, learned, source)
+        network = _network(model.encoder, model.head, model.names)
         after = kept.metrics(network) if kept is not None else {}
         curves.add(model.steps, {f"held/{name}": value for name, value in after.items()})
         bench.clear()
-    told = {"learned": len(learned), "held": len(kept) if kept is not None else 0, "unlabelled": len(unlabelled),
-            "seed": seed}  # fmt: skip
+    held_out, told = _parts(learned, kept, by)
+    return Adapted(
+        network, learned, FEW, recipe, share(network), before, after, model.steps, time.monotonic() - begun, kept,
+        held_out, {**told, "unlabelled": len(unlabelled), "seed": seed},
+    )  # fmt: skip
+
+
+def tune_names(
+    task: Classification,
+    source: Path,
+    unlabelled: Sequence[str],
+    described: Mapping[str, str],
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Adapted:
+    """A classifier of labels that have no example, of the task's names alone, or with what is `described`.
+
+    `unlabelled` texts help where there are enough. The encoder in `source` stays as it is. A matter of seconds, so
+    nothing is kept that a killed one would go on from.
+    """
+    from aisle.learn.adapt.label_names import fit_names
+    from aisle.learn.adapt.methods import share
+    from aisle.learn.adapt.sentences import Sentences
+    from aisle.learn.steady import steadily
+
+    begun = time.monotonic()
+    tell = partial(progress, "reading texts without labels") if progress is not None else None
+    with steadily(0, threads):
+        encoder = Sentences.read(source, task.max_tokens)
+        texts = tuple(dict.fromkeys(text for text in unlabelled if text.strip()))
+        vectors = encoder.encode(texts, tell) if texts else None
+        found = fit_names(task.data.names, encoder.encode, unlabelled=vectors, descriptions=described)
+        network = _network(encoder, found.head, task.data.names, found.centre)
+    network.body.requires_grad_(False)
+    told = {"learned": 0, "held": 0, "unlabelled": found.n_unlabelled, "taken": found.n_taken,
+            "described": len(described)}  # fmt: skip
     seconds = time.monotonic() - begun
-    return Adapted(network, learned, FEW, recipe, share(network), before, after, model.steps, seconds, kept, told)
+    return Adapted(network, task, NAMES, None, share(network), {}, {}, 0, seconds, params=told)
 
 
 def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
     """What is learned from, and what is held out to measure by: None where that would be too little to say anything."""
     if not recipe.held:
         return task, None
-    learned, held = task.split(recipe.held, np.random.default_rng([recipe.seed, 11]))
+    learned, held = task.split(recipe.held, recipe.seed)
     too_few = len(held) < LEAST_HELD
     if too_few or not getattr(held, "telling", True):
         log.warning(
@@ -189,6 +229,12 @@ def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
         )  # fmt: skip
         return task, None
     return learned, held
+
+
+def _parts(learned: Task, held: Task | None, recipe: Recipe) -> tuple[tuple[float, int], dict[str, Any]]:
+    """By which share and seed examples are held out, and how many there are of both."""
+    counts = {"learned": len(learned), "held": len(held) if held is not None else 0}
+    return (recipe.held if held is not None else 0.0, recipe.seed), counts
 
 
 def fingerprint(texts: Iterable[str]) -> str:
@@ -214,16 +260,16 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "task"
 
 
-def _network(model: FewShot, task: Classification, source: Path) -> TextNetwork:
+def _network(encoder: Sentences, fitted: Linear, names: Sequence[str], centre: Floats | None = None) -> TextNetwork:
     """Encoder and head as one network, which can be measured and exported as any other."""
     import torch
 
-    from aisle.models.heads import Classes, TextNetwork
+    from aisle.models.heads import CentredClasses, Classes, TextNetwork
     from aisle.models.pooling import pooling_of
 
-    body = model.encoder.network.network
-    head = Classes(int(body.config.hidden_size), len(task.data.names), 0.0)
-    with torch.no_grad():
-        head.weight.copy_(torch.from_numpy(model.head.weights.T.copy()))
-        head.bias.copy_(torch.from_numpy(model.head.bias))
-    return TextNetwork(body, head, pooling_of(source)[0], unit=True).eval()
+    body = encoder.network.network
+    dim = int(body.config.hidden_size)
+    head = Classes(dim, len(names), 0.0) if centre is None else CentredClasses(dim, len(names))
+    given = {"weight": fitted.weights.T, "bias": fitted.bias, **({} if centre is None else {"centre": centre})}
+    head.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in given.items()})
+    return TextNetwork(body, head, pooling_of(encoder.source)[0], unit=True).eval()
