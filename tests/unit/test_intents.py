@@ -20,7 +20,9 @@ PRODUCT = ("red wool sweater", "running shoes", "desk lamp", "ceramic mug", "bac
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder: Path = tmp_path_factory.mktemp("intents")
     with Shop.open(folder / "shop", settings=Settings.checked({"train": {"threads": 1}}, "test")) as opened:
-        opened.upsert_products([Product(f"P{n}", title) for n, title in enumerate(PRODUCT)])
+        opened.upsert_products(
+            [Product(f"P{n}", title, product_type="Home > Parcels") for n, title in enumerate(PRODUCT)]
+        )
         opened._parts.stores.content.upsert_pages(
             [Page("delivery", "Delivery and orders", "We ship within two days. Ask us when your order is late.")]
         )
@@ -40,6 +42,17 @@ def test_what_the_words_miss_is_read_by_the_classifier(shop: Shop) -> None:
     assert slate.query.intent == "order"
     assert slate.query.intent_confidence >= 0.8
     assert [answer.title for answer in slate.answers] == ["Delivery and orders"]
+
+
+def test_a_wish_does_not_hide_what_a_search_is_after_but_a_condition_does(shop: Shop) -> None:
+    slate = shop.search("the parcels never showed up")
+    assert [(u.kind, u.hard) for u in slate.query.understood] == [("category", False)]
+    assert slate.query.intent == "order"
+    conditioned = "the parcels without ribbons never showed up"
+    slate = shop.search(conditioned)
+    assert shop.classify([conditioned])[0]["order"] >= 0.8
+    assert any(u.hard for u in slate.query.understood)
+    assert slate.query.intent == "product"
 
 
 def test_products_stay_products_and_an_intent_can_be_taken_back(shop: Shop) -> None:

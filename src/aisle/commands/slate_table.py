@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def print_slate(out: Console, slate: Slate, language: str) -> None:
-    """What was understood, then the hits with their reasons."""
+    """What was understood, what answers beside products, then the hits with their reasons."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -30,6 +30,11 @@ def print_slate(out: Console, slate: Slate, language: str) -> None:
         for u in slate.query.understood:
             how = "" if u.hard else " (a wish, not a condition)"
             out.print(f"understood {u.kind}: {escape(u.text)}{how}", highlight=False)
+        if slate.query.intent != "product":
+            out.print(f"understood intent: {slate.query.intent} ({slate.query.intent_confidence:.0%})", highlight=False)
+    for answer in slate.answers:
+        said = f": {answer.text}" if answer.text else ""
+        out.print(f"{answer.kind} {escape(answer.title + said)}", highlight=False)
     out.print(table if slate.hits else "Nothing was found.")
     of = f"{slate.n_hits:,} in all, " if slate.query is not None else ""
     out.print(f"{of}{slate.took_ms:.1f} ms", highlight=False)

@@ -41,7 +41,8 @@ class Intents:
     def read(self, query: Query, ignore: Collection[str] = ()) -> Query:
         """The query with its tuned intent where that is sure; `ignore` takes intents back, as in `Shop.search`."""
         text = query.text.strip()
-        if query.intent != "product" or query.understood or not text or "intent" in ignore:
+        conditions = any(understood.hard for understood in query.understood)  # who says them wants a product
+        if query.intent != "product" or conditions or not text or "intent" in ignore:
             return query
         classifier = self._newest()
         if classifier is None:
