@@ -6,6 +6,8 @@ import pytest
 from browser_live import HOSTILE, Window
 from playwright.sync_api import Page, expect
 
+from aisle.types import Page as ShopPage
+
 pytestmark = pytest.mark.browser
 
 
@@ -94,6 +96,18 @@ def test_what_was_understood_is_shown_and_can_be_taken_back(shopper: Window) -> 
     assert "ignore=price" in page.url
     page.locator("#chips .chip-ignored").click()
     settled(page, "1 product")
+
+
+def test_a_question_is_answered_and_can_be_taken_back(shopper: Window) -> None:
+    content = shopper.live.shop._parts.stores.content
+    content.upsert_pages([ShopPage("sending-back", "Returns and refunds", "Send it back within 30 days and get a refund.")])
+    page = search(shopper, "how do I return a hoodie")
+    expect(page.locator("#answers .answer-page").first).to_be_visible()
+    page.locator("#chips .chip-understood").filter(has_text="Help").click()
+    expect(page.locator("#answers")).to_be_hidden()
+    assert "ignore=intent" in page.url
+    page.locator("#chips .chip-ignored").filter(has_text="Answers").click()
+    expect(page.locator("#answers .answer-page").first).to_be_visible()
 
 
 def test_one_thing_of_several_is_taken_back_with_a_click(shopper: Window) -> None:

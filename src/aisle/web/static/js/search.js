@@ -9,7 +9,7 @@ import { follows, setFollow } from "./feedback.js";
 import { drawFacets } from "./facets.js";
 import { number, parseMoney, shopName, t, tn, valueName } from "./i18n.js";
 import { placed, suggestionName, suggestionUrl } from "./suggest.js";
-import { chip, drawAnswers, drawNote, ignoredName, ignoreName, understoodName, worthSaying } from "./understood.js";
+import { askedName, chip, drawAnswers, drawNote, ignoredName, ignoreName, understoodName, worthSaying } from "./understood.js";
 
 const PAGE = 24;
 const TYPING_MS = 110;
@@ -164,14 +164,14 @@ function drawChips() {
   const all = answer?.understood || [];
   const parts = all.filter((part) => worthSaying(part) && !answer.given_up.some((gone) => gone.ignore === part.ignore) && (part.kind !== "sort" || state.sort === "relevance"));
   const again = () => ask({ push: true });
-  const understood = parts.map((part) => {
-    const label = understoodName(part);
-    const style = part.hard || part.kind === "sort" ? "chip-understood" : "chip-understood chip-mild";
-    return chip(style, label, t("search.undo", { label }), "close", () => {
-      state.ignore = [...new Set([...state.ignore, ignoreName(part, all)])];
+  const undone = (style, label, name) =>
+    chip(`chip-understood ${style}`, label, t("search.undo", { label }), "close", () => {
+      state.ignore = [...new Set([...state.ignore, name])];
       again();
     });
-  });
+  const understood = parts.map((part) => undone(part.hard || part.kind === "sort" ? "" : "chip-mild", understoodName(part), ignoreName(part, all)));
+  const asked = askedName(answer);
+  if (asked) understood.push(undone("chip-mild", asked, "intent"));
   const ignored = state.ignore.map((kind) => {
     const label = ignoredName(kind);
     return chip("chip-ignored", label, `${t("search.ignored", { label })}. ${t("search.use_again")}`, "undo", () => {

@@ -32,6 +32,12 @@ export function understoodName(part) {
 /** What is shown as understood: what filters, orders or leaves out, and a few things that only lift. */
 export const worthSaying = (part) => part.hard || part.kind === "sort" || (LIFTS.has(part.kind) && part.confidence >= SURE && !part.exclude);
 
+/** What the shopper came for beside products, where something answers it: then it can be taken back; else "". */
+export function askedName(answer) {
+  const name = `chip.intent.${answer?.intent?.kind}`;
+  return answer?.answers.length && has(name) ? t(name) : "";
+}
+
 /** What to send to take a part back: its kind alone where there is one of it. */
 export const ignoreName = (part, all) => (all.filter((one) => one.kind === part.kind).length > 1 ? part.ignore : part.kind);
 
@@ -40,7 +46,7 @@ export function ignoredName(name) {
   const [kind, ...words] = name.split(":");
   if (words.length) return words.join(":");
   if (kind === "spelling") return t("chip.spelling");
-  return { sale: () => t("chip.sale"), sort: () => t("sort") }[kind]?.() ?? fieldName({ category: "product_type", age: "age_group" }[kind] || kind);
+  return { sale: () => t("chip.sale"), intent: () => t("chip.intent"), sort: () => t("sort") }[kind]?.() ?? fieldName({ category: "product_type", age: "age_group" }[kind] || kind);
 }
 
 export function chip(kind, label, hint, sign, run) {
