@@ -100,7 +100,9 @@ def test_what_was_understood_is_shown_and_can_be_taken_back(shopper: Window) -> 
 
 def test_a_question_is_answered_and_can_be_taken_back(shopper: Window) -> None:
     content = shopper.live.shop._parts.stores.content
-    content.upsert_pages([ShopPage("sending-back", "Returns and refunds", "Send it back within 30 days and get a refund.")])
+    content.upsert_pages(
+        [ShopPage("sending-back", "Returns and refunds", "Send it back within 30 days and get a refund.")]
+    )
     page = search(shopper, "how do I return a hoodie")
     expect(page.locator("#answers .answer-page").first).to_be_visible()
     page.locator("#chips .chip-understood").filter(has_text="Help").click()

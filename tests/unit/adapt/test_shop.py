@@ -186,7 +186,7 @@ def test_a_handful_that_was_killed_goes_on_unless_something_is_another(shop, tmp
     texts, labels = texts_of(30, 3)
     pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "few.csv")
     wanted = Wanted("intent", tmp_path / "few.csv", "few", unlabelled=tmp_path / "more.csv")
-    second = "tuning the encoder on examples and guesses"
+    second = "tuning the encoder on examples and guesses (2 of 2)"
 
     def tuned(others, dies_at=-1):
         pl.DataFrame({"text": others}).write_csv(tmp_path / "more.csv")

@@ -44,12 +44,11 @@ _CARD: Final = "few_shot.json"
 _HEAD: Final = "head.safetensors"
 _ENCODER: Final = "encoder"
 _WARM: Final = 0.1
-_SUREST: Final = 0.7
-"""Share of the texts without labels, the surest of each guessed label, that the encoder is tuned on as well."""
-_MOST: Final = 5000
-"""Texts without labels that are guessed at, drawn at random from more."""
+_ROUNDS: Final = ((5000, 0.7), (6500, 0.8))
+"""How many texts without labels are guessed at, at most, and on which share of them (the surest of each guessed label)
+the encoder is tuned as well: a round for each, in which what the last one made guesses."""
 _AGAIN: Final = 3.0
-"""Epochs of the second tuning, which sees many more texts."""
+"""Epochs of these tunings, which see many more texts."""
 _STRENGTH: Final = 30.0
 """Of the head that reads guessed labels as well: with more texts than a handful it is this on all sets looked at."""
 
@@ -154,37 +153,37 @@ def fit_with_unlabelled(
 
     What the examples taught guesses the labels of the others, and the encoder, as it was, is tuned again on examples
     and surest guesses (noisy student, Xie et al. 2020, with tokens left out for noise); its head then learns from all
-    the guesses of the new one, at a lower weight. With fewer texts than examples it is `fit_few_shot`.
+    the guesses of the new one, at a lower weight. And once more, with what that made as the teacher. With fewer texts
+    than examples it is `fit_few_shot`.
     """
     recipe = recipe or FewRecipe()
     known = set(train.texts)
     others = [text for text in dict.fromkeys(unlabelled) if text.strip() and text not in known]
-    rng = np.random.default_rng(seed)
-    others = [others[row] for row in np.sort(rng.permutation(len(others))[:_MOST])]
-    first, second = (work / name if work else None for name in ("examples", "guesses"))
-    alone = fit_few_shot(
-        train, source=source, work=first, recipe=recipe, descriptions=descriptions, threads=threads, seed=seed,
-        progress=progress,
-    )  # fmt: skip
-    if len(others) < len(train):
-        return alone
-    guessing = _told(progress, "guessing labels of texts without")
-    chances = alone.head.chances(alone.encoder.encode(others, guessing))
-    guessed = chances.argmax(1).astype(np.int32)
-    rows = surest(chances, _SUREST)
-    both = Labelled(
-        (*train.texts, *(others[row] for row in rows)), np.concatenate([train.labels, guessed[rows]]), train.names
+    others = [others[row] for row in np.random.default_rng(seed).permutation(len(others)).tolist()]
+    fitting: Any = partial(
+        fit_few_shot, source=source, descriptions=descriptions, threads=threads, seed=seed, progress=progress
     )
+    model: FewShot = fitting(train, recipe=recipe, work=work / "examples" if work else None)
+    if len(others) < len(train):
+        return model
     again = replace(recipe, epochs=min(_AGAIN, recipe.epochs), learning_rate=recipe.learning_rate / 2)
-    student = fit_few_shot(
-        both, source=source, work=second, recipe=again, descriptions=descriptions, threads=threads, seed=seed,
-        progress=progress, what="examples and guesses",
-    )  # fmt: skip
-    vectors = student.encoder.encode(both.texts)
-    known_head = fit_linear(vectors, both.labels, len(both.names), strengths=(_STRENGTH,))
-    their = student.encoder.encode(others, guessing)
-    head, _ = taught(known_head, vectors[: len(train)], train.labels, their, 1.0)
-    return replace(student, head=head, steps=alone.steps + student.steps)
+    guessing = _told(progress, "guessing labels of texts without")
+    for number, (most, share) in enumerate(_ROUNDS, 1):
+        texts = others[:most]
+        chances = model.head.chances(model.encoder.encode(texts, guessing))
+        rows = surest(chances, share)
+        labels = np.concatenate([train.labels, chances.argmax(1).astype(np.int32)[rows]])
+        both = Labelled((*train.texts, *(texts[row] for row in rows)), labels, train.names)
+        student: FewShot = fitting(
+            both, recipe=again, work=work / f"guesses-{number}" if work else None,
+            what=f"examples and guesses ({number} of {len(_ROUNDS)})",
+        )  # fmt: skip
+        vectors = student.encoder.encode(both.texts)
+        known_head = fit_linear(vectors, both.labels, len(both.names), strengths=(_STRENGTH,))
+        their = student.encoder.encode(texts, guessing)
+        head, _ = taught(known_head, vectors[: len(train)], train.labels, their, 1.0)
+        model = replace(student, head=head, steps=model.steps + student.steps)
+    return model
 
 
 def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
