@@ -101,7 +101,7 @@ def fit_bi_encoder(
     """
     import torch
 
-    from aisle.models.text import SentenceNetwork, read_transformer
+    from aisle.models.text import SentenceNetwork, read_transformer, save_transformer
 
     recipe = recipe or BiRecipe()
     cases, held = split(cases_of(judgements, candidates, among), recipe.held, np.random.default_rng(seed))
@@ -125,11 +125,7 @@ def fit_bi_encoder(
     for folder in (tuned, out):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    for file in source.rglob("*"):  # what says how it pools and splits words goes along
-        if file.is_file() and file.suffix in (".json", ".txt", ".model"):
-            (tuned / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, tuned / file.relative_to(source))
-    transformer.save_pretrained(tuned)
+    save_transformer(transformer, source, tuned)
     export(tuned, out)
     shutil.rmtree(tuned, ignore_errors=True)
     return Fitted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,7 @@ from aisle.models.pooling import Pooling
 
 KEPT_HEADS: Final = "kept_heads"
 """In the config of a pruned model: heads of attention that each of its layers has left, each as wide as before."""
+_TELLING: Final = (".json", ".txt", ".model")
 
 
 def read_transformer(source: Path) -> Any:
@@ -37,6 +39,18 @@ def read_transformer(source: Path) -> Any:
     return AutoModel.from_pretrained(
         source, attn_implementation="eager", use_safetensors=True, local_files_only=True, dtype=torch.float32
     ).eval()  # left in training mode, dropout would be exported with it
+
+
+def save_transformer(transformer: Any, source: Path, folder: Path, *, kept: Sequence[str] = _TELLING) -> None:
+    """Write it in Hugging Face's format. What tells how it pools and splits words comes from the folder `source`, of
+    which it was made: files whose names end as `kept` says. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.rglob("*"):
+        if file.is_file() and file.suffix in kept:
+            (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / file.relative_to(source))
+    transformer.save_pretrained(folder)
 
 
 def narrow(layer: Any, heads: Sequence[int], neurons: Sequence[int]) -> None:

@@ -97,7 +97,7 @@ def distil(
     """
     import torch
 
-    from aisle.models.text import SentenceNetwork, read_transformer
+    from aisle.models.text import SentenceNetwork, read_transformer, save_transformer
 
     recipe, size = recipe or Recipe(), size or Size()
     if len(texts) < LEAST_TEXTS:
@@ -126,7 +126,7 @@ def distil(
     course = Course(n_steps, recipe.looks, recipe.learning_rate, seconds, seed, work / "steps")
     happened = train(STUDENT, network, course, fit.loss, fit.held, lambda done, of: tell("distilling", done, of))
     shutil.rmtree(out, ignore_errors=True)
-    _write(transformer, source, out)
+    save_transformer(transformer, source, out)
     return Student(
         out, *_left(transformer.config), happened["before"], happened["best"],
         len(learned), happened["step"], happened["spent"],
@@ -138,13 +138,13 @@ def write_pruned(texts: Sequence[str], vectors: Vectors, *, source: Path, out: P
 
     Raises ModelError for a size that the teacher does not have.
     """
-    from aisle.models.text import read_transformer
+    from aisle.models.text import read_transformer, save_transformer
 
     few = slice(None, None, -(-len(texts) // _MEASURED_BY))
     tokens = Tokens(source / "tokenizer.json", _MEASURED_TOKENS).of(texts[few])
     network = read_transformer(source)
     network.config.kept_layers = list(prune(network, source, size, tokens, vectors[few]).layers)
-    _write(network, source, out)
+    save_transformer(network, source, out)
 
 
 def pieces(texts: Sequence[str], seed: int = 0) -> list[str]:
@@ -204,12 +204,3 @@ def _left(config: Any) -> tuple[tuple[int, ...], Size]:
 
     layers, heads = tuple(config.kept_layers), getattr(config, KEPT_HEADS, 0)
     return layers, Size(len(layers), heads, config.intermediate_size if heads else 0)
-
-
-def _write(network: Any, source: Path, folder: Path) -> None:
-    """The model with all that says how it splits words and pools, from the folder it was made of."""
-    for file in source.rglob("*"):
-        if file.is_file() and file.suffix in (".json", ".txt", ".model"):
-            (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / file.relative_to(source))
-    network.save_pretrained(folder)

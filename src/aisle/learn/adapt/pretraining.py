@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -164,15 +163,13 @@ def write_encoder(adapted: Adapted, source: Path, folder: Path) -> None:
 
     Raises ModelError where its new weights cannot be folded in, StorageError.
     """
+    from aisle.models.text import save_transformer
+
     network: Any = merged(adapted.network)
     if hasattr(network.body, "peft_config"):
         raise ModelError(f"method {adapted.method} leaves no encoder of its own: use full, top, lora, adalora or ia3")
     try:
         folder.mkdir(parents=True)
-        for file in source.rglob("*"):  # what says how it pools and splits words goes along
-            if file.is_file() and file.suffix in (".json", ".txt", ".model"):
-                (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, folder / file.relative_to(source))
-        network.body.save_pretrained(folder)
+        save_transformer(network.body, source, folder)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error

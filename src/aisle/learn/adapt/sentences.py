@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +62,6 @@ class Sentences:
 
     def write(self, folder: Path) -> None:
         """The model in Hugging Face's format, with everything that says how it pools and splits words."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in self.source.rglob("*"):
-            if file.is_file() and file.suffix in (".json", ".txt", ".model"):
-                (folder / file.relative_to(self.source)).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, folder / file.relative_to(self.source))
-        self.network.network.save_pretrained(folder)
+        from aisle.models.text import save_transformer
+
+        save_transformer(self.network.network, self.source, folder)

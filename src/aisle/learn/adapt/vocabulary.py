@@ -10,7 +10,6 @@ true then learns what they mean from the shop's own texts.
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +42,7 @@ def add_words(source: Path, words: Sequence[str], folder: Path, *, seed: int = 0
     """
     import torch
 
-    from aisle.models.text import read_transformer
+    from aisle.models.text import read_transformer, save_transformer
 
     _, told = _read(source)
     vocabulary: dict[str, int] = told["model"]["vocab"]
@@ -60,10 +59,7 @@ def add_words(source: Path, words: Sequence[str], folder: Path, *, seed: int = 0
     vocabulary |= {word: first + number for number, word in enumerate(new)}
     try:
         folder.mkdir(parents=True)
-        for file in source.rglob("*.json"):  # what says how it pools goes along; vocab.txt would not tell the truth
-            (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, folder / file.relative_to(source))
-        body.save_pretrained(folder)
+        save_transformer(body, source, folder, kept=(".json",))  # vocab.txt would not tell the truth
         (folder / _TOKENIZER).write_text(json.dumps(told, ensure_ascii=False), "utf-8")
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error
