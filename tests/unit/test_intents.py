@@ -61,6 +61,14 @@ def test_products_stay_products_and_an_intent_can_be_taken_back(shop: Shop) -> N
         assert shop.search("the parcel never showed up", ignore=[ignore]).query.intent == "product"
 
 
+def test_names_alone_do_not_read_searches(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("label\norder\nproduct\nhelp\n")
+    with Shop.open(tmp_path / "shop", settings=Settings.checked({"train": {"threads": 1}}, "test")) as opened:
+        assert opened.tune(Wanted("intent", tmp_path / "names.csv", "names")).active
+        assert opened.classify(["delivery bag"])[0]["order"] >= 0.8
+        assert opened.search("delivery bag").query.intent == "product"
+
+
 def test_a_damaged_classifier_leaves_the_words_reading(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     models = shop._parts.stores.models
     (models.folder("intent", models.active("intent").version) / "model.onnx").write_bytes(b"half a file")

@@ -33,7 +33,8 @@ def print_slate(out: Console, slate: Slate, language: str) -> None:
         if slate.query.intent != "product":
             out.print(f"understood intent: {slate.query.intent} ({slate.query.intent_confidence:.0%})", highlight=False)
     for answer in slate.answers:
-        said = f": {answer.text}" if answer.text else ""
+        code = f" ({answer.coupon_code})" if answer.coupon_code else ""
+        said = f"{code}: {answer.text}" if answer.text else code
         out.print(f"{answer.kind} {escape(answer.title + said)}", highlight=False)
     out.print(table if slate.hits else "Nothing was found.")
     of = f"{slate.n_hits:,} in all, " if slate.query is not None else ""

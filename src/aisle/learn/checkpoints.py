@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from aisle.errors import StorageError
+
 if TYPE_CHECKING:
     import torch
 
@@ -22,7 +24,23 @@ class Checkpoints:
     def save(
         self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any], *, best: bool
     ) -> None:
-        """`state` (what JSON can say) comes back from `load`; `best`: keep the weights as the best, too."""
+        """`state` (what JSON can say) comes back from `load`; `best`: keep the weights as the best, too.
+
+        Raises StorageError.
+        """
+        from safetensors import SafetensorError
+
+        try:
+            self._save(network, optimizer, state, best)
+        except (OSError, SafetensorError) as error:
+            raise StorageError(
+                f"{self.folder}: the checkpoint cannot be written ({error}). Make room on the disk and run the same "
+                "command: it goes on from the checkpoint before; what serves is untouched"
+            ) from error
+
+    def _save(
+        self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, state: Mapping[str, Any], best: bool
+    ) -> None:
         from safetensors.torch import save_file
 
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from aisle.models.pooling import Pooling
@@ -50,7 +51,10 @@ def save_transformer(transformer: Any, source: Path, folder: Path, *, kept: Sequ
         if file.is_file() and file.suffix in kept:
             (folder / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / file.relative_to(source))
-    transformer.save_pretrained(folder)
+    try:
+        transformer.save_pretrained(folder)
+    except SafetensorError as error:  # a full disk, by another name
+        raise OSError(str(error)) from error
 
 
 def narrow(layer: Any, heads: Sequence[int], neurons: Sequence[int]) -> None:

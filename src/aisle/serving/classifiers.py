@@ -21,11 +21,13 @@ class Classifiers:
         self._models, self._open = models, open_classifier
         self._opened: dict[str, tuple[str, TextClassifier]] = {}
 
-    def of(self, task: str) -> TextClassifier:
-        """Raises NotFound for a task that was never tuned for, ModelDamaged."""
+    def of(self, task: str, *, taught: bool = False) -> TextClassifier:
+        """Raises NotFound for a task that was never tuned for, or `taught` by no example, ModelDamaged."""
         active = self._models.active(task) if TASK_NAME.fullmatch(task) else None
         if active is None or active.params.get("task") != task or active.params.get("kind", "labels") != "labels":
             raise NotFound(f"nothing was tuned for {task[:40]!r}: aisle tune SHOP --task {task[:40]} --data FILE")
+        if taught and not active.params.get("learned", 1):
+            raise NotFound(f"{task} was taught by its labels' names alone")
         kept = self._opened.get(task)
         if kept is None or kept[0] != active.version:
             self._models.arrays(task, active.version)  # checks the files

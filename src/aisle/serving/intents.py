@@ -29,7 +29,8 @@ class Intents:
     """Asks the classifier tuned for the task `intent` about searches that the words take for a product's.
 
     Labels that are no intents of a search say nothing; without a classifier
-    the words' reading stays. May be asked by several threads.
+    that learned from examples the words' reading stays: how sure one is that
+    knows names alone means little. May be asked by several threads.
     """
 
     def __init__(self, classifiers: Classifiers) -> None:
@@ -62,7 +63,7 @@ class Intents:
         if now >= self._look_at:
             found, self._look_at = None, now + _LOOK_EVERY_S
             try:
-                found = self._classifiers.of(TASK)
+                found = self._classifiers.of(TASK, taught=True)
             except NotFound:
                 pass
             except AisleError as error:

@@ -110,7 +110,7 @@ def tune_shop(parts: Parts, wanted: Wanted, progress: Progress | None = None) ->
                               "release": __version__, "progress": progress}  # fmt: skip
     task: Any
     if wanted.method in WITHOUT_LABELS:
-        others = read_texts(wanted.unlabelled) if wanted.unlabelled else unlabelled(parts, name)
+        others = read_texts(wanted.unlabelled, text=wanted.text) if wanted.unlabelled else unlabelled(parts, name)
         recipe = replace(Recipe(**numbers), held=(wanted.changed or {}).get("held", 0.0))
         task = kind.task(data, source, recipe, name, "")
         if names:
@@ -185,8 +185,7 @@ def _check_kind(models: ModelStore, name: str, kind: Kind, wanted: Wanted) -> No
         odd = sorted({*(wanted.changed or {})} - _CHANGED[wanted.method]) + ["trials"] * bool(wanted.trials)
         if odd or wanted.minutes:
             raise InvalidRequest(
-                f"method {wanted.method} has a recipe of its own, of a few minutes at most: "
-                f"leave out {', '.join(odd) or 'minutes'}",
+                f"method {wanted.method} goes its own way in its own time: leave out {', '.join(odd) or 'minutes'}",
                 field=(odd or ["minutes"])[0],
             )
     elif wanted.unlabelled:
@@ -245,17 +244,28 @@ def _making(run: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder for what is exported, gone afterwards. Raises StorageError."""
     try:
         run.mkdir(parents=True, exist_ok=True)
-        for leftover in run.glob("exported-*"):  # of a process that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        return tempfile.TemporaryDirectory(prefix="exported-", dir=run)
+        for leftover in run.glob("exported-*"):
+            if not _runs(leftover.name.split("-")[1]):  # of a process that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+        return tempfile.TemporaryDirectory(prefix=f"exported-{os.getpid()}-", dir=run)
     except OSError as error:
         raise StorageError(f"{run} cannot be written: {error.strerror}") from error
+
+
+def _runs(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _kept(
     models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, test: Any, measure: str, curves: Path
 ) -> ModelVersion:
-    """The version, serving unless the one that serves now is better on what neither of them learned."""
+    """The version, serving unless the one that serves now is better."""
     name = fitted.name
     note = _refused(models, kind, fitted, adapted, test, measure)
     files = dict(fitted.files) | ({CURVES: curves} if curves.exists() else {})
@@ -266,23 +276,31 @@ def _kept(
 
 
 def _refused(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, test: Any, measure: str) -> str:
-    """Why the version is not to serve, "" where it is."""
+    """Why the version is not to serve, "" where it is.
+
+    What is held out decides where the version that serves did not learn from it, then the test (nobody knows whether
+    that one learned from it), then that the version is newer; but names alone never replace what learned from examples
+    without being better.
+    """
     active = models.active(fitted.name)
     if active is None or (kind.a_base and active.params["base"] != fitted.params["base"]):
         return ""
     serving, held = f"version {active.version}, which serves,", cast(Any, adapted.held)
     share, seed = adapted.held_out
-    least, theirs = active.params.get("held_out", (0.0, 0))
+    learned = active.params.get("learned", 1)
+    least, theirs = active.params.get("held_out", (0.0, 0)) if learned else (1.0, seed)
+    worse = bool(learned) and adapted.method == NAMES
     if held is not None and least >= share and theirs == seed:
         examples, ours = held.examples(), adapted.after[measure]
     elif test is not None:
         examples, ours = test, fitted.metrics[f"{measure}_test"]
-    elif adapted.method == NAMES and active.params.get("learned"):
+    elif worse:
         return f"not promoted: {serving} learned from examples; with --test both are measured"
     else:
-        log.warning(
-            "%s: %s may have learned from all that is measured on; without --test it gives way", fitted.name, serving
+        why = (
+            "may have learned from what is held out" if held is not None else "is not measured, for nothing is held out"
         )
+        log.warning("%s: %s %s; without --test it gives way", fitted.name, serving, why)
         return ""
     try:
         models.arrays(fitted.name, active.version)
@@ -290,4 +308,6 @@ def _refused(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, t
     except ModelError as error:
         log.warning("%s", error)
         return ""
-    return f"not promoted: {serving} has {measure} {found:.4f} here" if found is not None and found > ours else ""
+    if found is None:
+        return f"not promoted: {serving} learned other labels from examples" if worse else ""
+    return f"not promoted: {serving} has {measure} {found:.4f} here" if found > ours else ""

@@ -70,7 +70,7 @@ def test_a_full_disk_is_told(few, source, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Checkpoints, "save", full)
+    monkeypatch.setattr(Checkpoints, "_save", full)
     recipe = Recipe.of("full", **QUICK)
     with pytest.raises(StorageError, match=r"No space left on device.*Make room"):
         tune(Classification(few, source, recipe), source, "full", recipe, run=tmp_path)

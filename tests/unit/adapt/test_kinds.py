@@ -268,7 +268,7 @@ def test_a_kill_is_resumed_and_two_at_once_and_a_full_disk_are_told(shop, steps,
         def no_room(*_, **__):
             raise OSError(28, "No space left on device")
 
-        full.setattr(Checkpoints, "save", no_room)
+        full.setattr(Checkpoints, "_save", no_room)
         with pytest.raises(StorageError, match="Make room on the disk"):
             shop.tune(wanted)
     before = len(steps.begun)

@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 
 from aisle import Settings, Shop
 from aisle.cli import app
-from aisle.errors import InvalidRequest, NotFound
+from aisle.errors import InvalidRequest, NotFound, StorageError
 from aisle.learn.adapt import few_shot
 from aisle.learn.adapt import tune as tuning
 from aisle.learn.adapt.label_names import fit_names
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.sentences import Sentences
+from aisle.learn.checkpoints import Checkpoints
 from aisle.training.tune import Wanted
 
 from .conftest import QUICK_FULL, THINGS, Killed, texts_of
@@ -160,9 +161,25 @@ def test_names_alone_make_a_classifier_that_gives_way_to_examples(shop, source, 
     told = np.array([[answer[name] for name in found.names] for answer in answers])
     np.testing.assert_allclose(told, found.chances(encoder.encode(texts[:5])), atol=2e-3)
 
+    bad = tmp_path / "bad.csv"
+    pl.DataFrame({"text": texts_of(200, 6)[0], "label": sorted(texts_of(200, 6)[1])}).write_csv(bad)
+    assert "which serves, has accuracy" in shop.tune(Wanted("intent", bad, "head", changed={"held": 0.3})).note
     assert shop.tune(Wanted("intent", labels_file, "head", changed={"held": 0.2})).active  # it has learned more
     assert "learned from examples" in shop.tune(dataclasses.replace(wanted, test=None)).note
     assert not shop.tune(wanted).active  # the test says so
+    pl.DataFrame({"label": [*THINGS, "garden"]}).write_csv(tmp_path / "names.csv")
+    assert "learned other labels from examples" in shop.tune(wanted).note
+
+
+def test_a_text_or_two_do_not_move_names(shop, tmp_path):
+    pl.DataFrame({"label": list(THINGS)}).write_csv(tmp_path / "names.csv")
+    pl.DataFrame({"said": ["wear"]}).write_csv(tmp_path / "more.csv")
+    wanted = Wanted("intent", tmp_path / "names.csv", "names")
+    assert shop.tune(wanted).active
+    alone = shop.classify(["red cap", "wear"])
+    told = shop.tune(dataclasses.replace(wanted, unlabelled=tmp_path / "more.csv", text="said"))
+    assert told.params["unlabelled"] == 0
+    assert shop.classify(["red cap", "wear"]) == alone
 
 
 def test_names_that_cannot_be_read_are_told(shop, tmp_path):
@@ -178,6 +195,30 @@ def test_names_that_cannot_be_read_are_told(shop, tmp_path):
     assert "learns labels, not clicks" in refused("label\na\nb\n", kind="clicks")
     assert "leave out epochs" in refused("label\na\nb\n", changed={"epochs": 3})
     assert "leave out held" in refused("label\na\nb\n", changed={"held": 0.1})
+
+
+def test_what_a_handful_is_measured_on_teaches_nothing(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "FewRecipe", partial(tuning.FewRecipe, epochs=1, batch=12))
+    texts, labels = texts_of(120, 3)
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "few.csv")
+    pl.DataFrame({"text": [*(text.upper() for text in texts), "gold lamp"]}).write_csv(tmp_path / "more.csv")
+    wanted = Wanted(
+        "intent", tmp_path / "few.csv", "few", unlabelled=tmp_path / "more.csv", changed={"held": 0.3, "seed": 1}
+    )
+    version = shop.tune(wanted)
+    assert version.params["held"] >= 20
+    assert version.params["unlabelled"] == 121 - version.params["held"]
+    with pytest.raises(InvalidRequest, match="seed must be below"):
+        shop.tune(dataclasses.replace(wanted, changed={"seed": 1 << 32}))
+    monkeypatch.setattr(few_shot, "SAVE_EVERY_S", -1.0)
+    monkeypatch.setattr(Checkpoints, "_save", no_room)
+    with pytest.raises(StorageError, match="Make room on the disk"):
+        shop.tune(dataclasses.replace(wanted, changed={"held": 0.3, "seed": 2}))
+    assert [one.active for one in shop.models()] == [True]
+
+
+def no_room(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_handful_that_was_killed_goes_on_unless_something_is_another(shop, tmp_path, monkeypatch):

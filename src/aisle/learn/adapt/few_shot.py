@@ -109,31 +109,27 @@ def fit_few_shot(
     threads: int = 1,
     seed: int = 0,
     progress: Progress | None = None,
-    what: str = "examples",
 ) -> FewShot:
     """Fit on a handful of texts of each label; `source` is the encoder's folder in Hugging Face's format.
 
     With `tune` false the encoder stays as it is, and only the head is fitted. `work` holds checkpoints: the same
-    call with the same folder goes on from there after a kill. `progress` hears of the texts as `what`.
-    Raises InvalidRequest for texts of fewer than two labels, TrainingFailed when the loss is no longer a number.
+    call with the same folder goes on from there after a kill. Raises InvalidRequest for
+    texts of fewer than two labels, TrainingFailed when the loss is no longer a number, StorageError.
     """
-    import torch
-
     recipe = recipe or FewRecipe()
     if len(np.unique(train.labels)) < 2:
         raise InvalidRequest("there is nothing to tell apart: give texts of at least two labels", field="label")
+    import torch
+
     torch.set_num_threads(threads)
-    encoder = Sentences.read(source, recipe.max_tokens)
-    named = places(train.names, encoder.encode, descriptions) if recipe.names else None
-    reading, tuning = _told(progress, f"reading {what}"), _told(progress, f"tuning the encoder on {what}")
-    vectors, steps = encoder.encode(train.texts, reading), 0
-    chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
-    if tune:
-        steps = _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, tuning)
-        named = places(train.names, encoder.encode, descriptions) if recipe.names else None
-        vectors = encoder.encode(train.texts, reading)
+    encoder, vectors, steps = _encoder(
+        train, source, recipe if tune else None, recipe.max_tokens, descriptions, work, seed, progress, "examples"
+    )
     # The strength stays the one of the encoder as it was: the tuned one has seen every label, so that in
     # cross-validation any strength would look right.
+    chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
+    named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+    vectors = encoder.encode(train.texts) if tune else vectors
     return FewShot(train.names, encoder, _head(vectors, train, named, chosen), steps)
 
 
@@ -157,13 +153,13 @@ def fit_with_unlabelled(
     than examples it is `fit_few_shot`.
     """
     recipe = recipe or FewRecipe()
-    known = set(train.texts)
-    others = [text for text in dict.fromkeys(unlabelled) if text.strip() and text not in known]
+    known = {text.casefold() for text in train.texts}
+    others = [text for text in dict.fromkeys(unlabelled) if text.strip() and text.casefold() not in known]
     others = [others[row] for row in np.random.default_rng(seed).permutation(len(others)).tolist()]
-    fitting: Any = partial(
-        fit_few_shot, source=source, descriptions=descriptions, threads=threads, seed=seed, progress=progress
-    )
-    model: FewShot = fitting(train, recipe=recipe, work=work / "examples" if work else None)
+    model = fit_few_shot(
+        train, source=source, work=work / "examples" if work else None, recipe=recipe, descriptions=descriptions,
+        threads=threads, seed=seed, progress=progress,
+    )  # fmt: skip
     if len(others) < len(train):
         return model
     again = replace(recipe, epochs=min(_AGAIN, recipe.epochs), learning_rate=recipe.learning_rate / 2)
@@ -174,16 +170,36 @@ def fit_with_unlabelled(
         rows = surest(chances, share)
         labels = np.concatenate([train.labels, chances.argmax(1).astype(np.int32)[rows]])
         both = Labelled((*train.texts, *(texts[row] for row in rows)), labels, train.names)
-        student: FewShot = fitting(
-            both, recipe=again, work=work / f"guesses-{number}" if work else None,
-            what=f"examples and guesses ({number} of {len(_ROUNDS)})",
+        encoder, _, steps = _encoder(
+            both, source, again, recipe.max_tokens, descriptions, work / f"guesses-{number}" if work else None, seed,
+            progress, f"examples and guesses ({number} of {len(_ROUNDS)})",
         )  # fmt: skip
-        vectors = student.encoder.encode(both.texts)
-        known_head = fit_linear(vectors, both.labels, len(both.names), strengths=(_STRENGTH,))
-        their = student.encoder.encode(texts, guessing)
-        head, _ = taught(known_head, vectors[: len(train)], train.labels, their, 1.0)
-        model = replace(student, head=head, steps=model.steps + student.steps)
+        vectors, their = encoder.encode(both.texts), encoder.encode(texts, guessing)
+        first = fit_linear(vectors, both.labels, len(both.names), strengths=(_STRENGTH,))
+        head, _ = taught(first, vectors[: len(train)], train.labels, their, 1.0)
+        model = FewShot(train.names, encoder, head, model.steps + steps)
     return model
+
+
+def _encoder(
+    train: Labelled,
+    source: Path,
+    recipe: FewRecipe | None,
+    max_tokens: int,
+    descriptions: Mapping[str, str] | None,
+    work: Path | None,
+    seed: int,
+    progress: Progress | None,
+    what: str,
+) -> tuple[Sentences, Floats, int]:
+    """The encoder tuned by the recipe (None: as it is), the texts' vectors float32[n, dim] as it was, and the steps."""
+    encoder = Sentences.read(source, max_tokens)
+    vectors = encoder.encode(train.texts, _told(progress, f"reading {what}"))
+    if recipe is None:
+        return encoder, vectors, 0
+    named = places(train.names, encoder.encode, descriptions) if recipe.names else None
+    tell = _told(progress, f"tuning the encoder on {what}")
+    return encoder, vectors, _tune(encoder, train, _middles(vectors, train, named), recipe, work, seed, tell)
 
 
 def _told(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
@@ -232,7 +248,8 @@ def _tune(
         lr=recipe.learning_rate,
         fused=True,
     )
-    steps = max(1, min(recipe.steps, math.ceil(recipe.epochs * len(train) / recipe.batch)))
+    batch = min(recipe.batch, len(train))
+    steps = max(1, min(recipe.steps, math.ceil(recipe.epochs * len(train) / batch)))
     ids = sentences.tokens.of(train.texts)
     begun = {name: weight.detach().clone() for name, weight in sentences.network.named_parameters()}
     checkpoints = Checkpoints(work) if work else None
@@ -277,7 +294,7 @@ def _loss(
     import torch
 
     rng = np.random.default_rng([seed, step])
-    rows = rows_of(seed, step, recipe.batch, len(train))
+    rows = rows_of(seed, step, min(recipe.batch, len(train)), len(train))
     labels = torch.from_numpy(train.labels[rows].astype(np.int64))  # [b]
     vectors = sentences.encode_to_train([_dropped(ids[row], recipe.dropped, rng) for row in rows])  # [b, dim]
     cosines = vectors @ torch.nn.functional.normalize(middles, dim=1).T  # [b, labels]

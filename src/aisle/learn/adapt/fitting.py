@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from aisle.errors import StorageError, TrainingFailed
+from aisle.errors import TrainingFailed
 from aisle.learn.adapt.methods import after_step, own_state, penalty, ranks, take_ranks
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tasks import arithmetic
@@ -282,17 +282,9 @@ class _Fit:
         return better
 
     def _save(self, state: dict[str, Any], *, best: bool) -> None:
-        from safetensors import SafetensorError
-
         self._trained.gather()
         state["ranks"] = ranks(self._network)
-        try:
-            self._checkpoints.save(self._trained, self._optimizer, state, best=best)
-        except (OSError, SafetensorError) as error:
-            raise StorageError(
-                f"{self._checkpoints.folder}: the checkpoint cannot be written ({error}). Make room on the disk and "
-                "run the same command: it goes on from the checkpoint before; what serves is untouched"
-            ) from error
+        self._checkpoints.save(self._trained, self._optimizer, state, best=best)
         self._saved = time.monotonic()
 
 

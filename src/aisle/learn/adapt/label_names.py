@@ -44,6 +44,8 @@ _NAME_COUNTS: Final = 30.0
 _HELD_BACK: Final = 0.5
 _LEAST: Final = 5
 """Unlabelled texts for each label; with fewer, what is learned from them does harm, and only the middle is used."""
+_LEAST_MIDDLE: Final = 20
+"""Unlabelled texts in all whose middle says what texts have in common: that of one text is that text."""
 _ROUNDS: Final = 4
 _SUREST: Final = 0.5
 _STRENGTH: Final = 10.0
@@ -83,13 +85,13 @@ def fit_names(
 ) -> FromNames:
     """Learn labels from their names, from descriptions where there are any, and from texts without labels.
 
-    `unlabelled` are the texts' unit vectors float32[n, dim]; without them a text goes to the nearest name.
+    `unlabelled` are the texts' unit vectors float32[n, dim]; without twenty of them a text goes to the nearest name.
     With `train` false only the middle is taken off.
     """
     if not names:
         raise InvalidRequest("there is no label to sort under: name at least one", field="names")
     at = places(names, encode, descriptions)
-    if unlabelled is None or not len(unlabelled):
+    if unlabelled is None or len(unlabelled) < _LEAST_MIDDLE:
         nothing = np.zeros(at.shape[1], np.float32)
         return FromNames(tuple(names), nothing, _nearest(at, 0.0), 0, 0)
     centre: Floats = unlabelled.mean(0)

@@ -58,12 +58,16 @@ class Labelled:
         return self.take(np.sort(np.concatenate([np.empty(0, np.intp), *chosen])))
 
     def split(self, share: float, seed: int) -> tuple[Self, Self]:
-        """What is learned from, a text of each label at least, and about `share` of it that is `held_out`."""
+        """What is learned from, and about `share` of it that is `held_out`.
+
+        A label of which nothing would be learned gives up a text (which may be held out once the label has others).
+        """
         held = held_out(self.texts, share, seed)
         for number in np.flatnonzero(self.counts() > 0).tolist():
             rows = np.flatnonzero(self.labels == number)
             if held[rows].all():
-                held[rows[0]] = False
+                given = self.texts[int(rows[0])].casefold()
+                held &= np.array([text.casefold() != given for text in self.texts], bool)
         return self.take(np.flatnonzero(~held)), self.take(np.flatnonzero(held))
 
 
@@ -96,6 +100,8 @@ def read_names(file: Path, *, label: str = "") -> tuple[Labelled, dict[str, str]
     ):
         if name and description and said.setdefault(name, description) != description:
             raise InvalidRequest(f"{file.name} describes {name[:80]!r} in two ways", field="data")
+    if empty := names.count(""):
+        log.warning("%s: %d rows without a label are left out", file.name, empty)
     known = sorted({name for name in names if name})
     if not known:
         raise InvalidRequest(f"{file.name} names no label", field="data")
@@ -105,6 +111,7 @@ def read_names(file: Path, *, label: str = "") -> tuple[Labelled, dict[str, str]
 def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
     """The texts of a file as `read_labelled` reads it, or of a .txt with one a line; labels are not looked for.
 
+    They are in the column `text` where there is one of that name, else in one of the usual names.
     Raises InvalidRequest for a file that cannot be read or has no texts.
     """
     if file.suffix.lower() == ".txt":
@@ -114,7 +121,7 @@ def read_texts(file: Path, *, text: str = "") -> tuple[str, ...]:
             raise InvalidRequest(f"{file.name} cannot be read: {str(error)[:200]}", field="data") from error
     else:
         table = read_table(file)
-        found = table.cells(table.column(text, TEXT_COLUMNS))
+        found = table.cells(table.column("", (text, *TEXT_COLUMNS)))
     if not any(found):
         raise InvalidRequest(f"{file.name} has no texts", field="data")
     return tuple(one for one in found if one)

@@ -73,6 +73,8 @@ class Recipe:
             value = getattr(self, one.name)
             if not isinstance(value, str) and value < least.get(one.name, 0.0):
                 raise InvalidRequest(f"{one.name} must be at least {least.get(one.name, 0)}", field=one.name)
+        if self.seed >= 1 << 32:
+            raise InvalidRequest("seed must be below 2^32", field="seed")
         for name in ("held", "warm_up", "dropout", "smoothing", "average"):
             if getattr(self, name) >= 1.0:
                 raise InvalidRequest(f"{name} must be below 1", field=name)

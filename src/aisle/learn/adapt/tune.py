@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("aisle.learn")
 
+_NAMES_READ: Final = 10_000
+"""Texts without labels that names learn from: the middle of a label does not move with more."""
 LEAST_HELD: Final = 20
 """Held-out units below which measurements mean nothing: then nothing is held out."""
 
@@ -152,6 +154,9 @@ def tune_few(
     recipe = FewRecipe(max_tokens=task.max_tokens)
     by = Recipe(held=held, seed=seed)
     learned, kept = parted(task, by)
+    if kept is not None:  # what is measured on must not teach, without its label neither
+        held_texts = {text.casefold() for text in kept.examples().texts}
+        unlabelled = [text for text in unlabelled if text.casefold() not in held_texts]
     about = {"task": task.name, "method": FEW, "recipe": asdict(recipe), "data": fingerprint(task.content()),
              "unlabelled": fingerprint(unlabelled), "seed": seed, "held": held, "source": weights_of(source),
              "release": release, "last_seq": 0}  # fmt: skip
@@ -193,8 +198,8 @@ def tune_names(
 ) -> Adapted:
     """A classifier of labels that have no example, of the task's names alone, or with what is `described`.
 
-    `unlabelled` texts help where there are enough. The encoder in `source` stays as it is. A matter of seconds, so
-    nothing is kept that a killed one would go on from.
+    `unlabelled` texts help where there are enough: a draw of ten thousand of them is read. The encoder in `source`
+    stays as it is. A matter of seconds, so nothing is kept that a killed one would go on from.
     """
     from aisle.learn.adapt.label_names import fit_names
     from aisle.learn.adapt.methods import share
@@ -206,6 +211,8 @@ def tune_names(
     with steadily(0, threads):
         encoder = Sentences.read(source, task.max_tokens)
         texts = tuple(dict.fromkeys(text for text in unlabelled if text.strip()))
+        drawn = np.sort(np.random.default_rng(0).permutation(len(texts))[:_NAMES_READ])
+        texts = tuple(texts[row] for row in drawn.tolist())
         vectors = encoder.encode(texts, tell) if texts else None
         found = fit_names(task.data.names, encoder.encode, unlabelled=vectors, descriptions=described)
         network = _network(encoder, found.head, task.data.names, found.centre)
