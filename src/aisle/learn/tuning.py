@@ -118,6 +118,18 @@ class Tokens:
         return [self._known[text] for text in texts]
 
 
+def padded(tokens: Sequence[NDArray[np.int64]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(ids, mask) int64[n, t] of rows of token ids; t is the longest, and at least 1."""
+    import torch
+
+    width = max(1, max(len(ids) for ids in tokens))
+    ids, mask = np.zeros((len(tokens), width), np.int64), np.zeros((len(tokens), width), np.int64)
+    for line, row in enumerate(tokens):
+        ids[line, : len(row)] = row
+        mask[line, : len(row)] = 1
+    return torch.from_numpy(ids), torch.from_numpy(mask)
+
+
 def run_bucketed(
     network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], tokens: Sequence[NDArray[np.int64]], at_once: int
 ) -> torch.Tensor:
@@ -125,15 +137,8 @@ def run_bucketed(
     import torch
 
     order = np.argsort([len(ids) for ids in tokens], kind="stable")
-    parts = []
-    for begin in range(0, len(order), at_once):
-        rows = order[begin : begin + at_once]
-        width = max(1, len(tokens[rows[-1]]))
-        ids, mask = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.int64)
-        for line, row in enumerate(rows.tolist()):
-            ids[line, : len(tokens[row])] = tokens[row]
-            mask[line, : len(tokens[row])] = 1
-        parts.append(network(torch.from_numpy(ids), torch.from_numpy(mask)))
+    begins = range(0, len(order), at_once)
+    parts = [network(*padded([tokens[row] for row in order[at : at + at_once].tolist()])) for at in begins]
     back = torch.from_numpy(np.argsort(order, kind="stable"))
     return torch.cat(parts)[back]
 

@@ -9,7 +9,7 @@ from aisle.errors import InvalidRequest, ModelDamaged
 from aisle.learn.adapt.exporting import export_classifier, write_model
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.recipe import METHODS, Recipe
-from aisle.learn.adapt.tasks import Classification, label_metrics, padded
+from aisle.learn.adapt.tasks import Classification, batched, label_metrics
 from aisle.learn.adapt.tune import tune
 from aisle.testing.classifier import TextClassifierContract
 
@@ -107,7 +107,7 @@ def test_every_method_trains_its_own_weights_only_and_exports(method, few, sourc
     fitted = export_classifier(found, task, source, tmp_path / "out")
     chances = OnnxTextClassifier(tmp_path / "out", threads=1).classify(task.data.texts)
     with torch.no_grad():  # in full precision, as the exported graph counts
-        wanted = found.network(*padded(task.tokens, found.network)).softmax(1).numpy()
+        wanted = found.network(*batched(task.tokens, found.network)).softmax(1).numpy()
     np.testing.assert_allclose(chances, wanted, atol=1e-4)
     assert fitted.metrics["trained_share"] == found.share
 

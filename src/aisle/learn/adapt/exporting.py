@@ -182,7 +182,7 @@ def _to_onnx(network: Any, tokens: Sequence[NDArray[np.int64]], file: Path, name
     import onnxruntime
     import torch
 
-    from aisle.learn.adapt.tasks import padded
+    from aisle.learn.adapt.tasks import batched
 
     ids = torch.ones((2, 7), dtype=torch.int64)
     axes = {0: "texts", 1: "tokens"}
@@ -200,7 +200,7 @@ def _to_onnx(network: Any, tokens: Sequence[NDArray[np.int64]], file: Path, name
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         worst = 0.0
         for rows in (tokens[:1], tokens):  # alone, and padded
-            told, mask = padded(rows, network)
+            told, mask = batched(rows, network)
             with torch.no_grad():
                 wanted = network(told, mask).numpy()
             got = session.run(None, {"input_ids": told.numpy(), "attention_mask": mask.numpy()})[0]

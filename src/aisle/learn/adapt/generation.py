@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, StorageError
 from aisle.learn.adapt.methods import Kind, merged
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import Rows, arithmetic, padded, tokens_read
+from aisle.learn.adapt.tasks import Rows, arithmetic, batched, tokens_read
 from aisle.learn.tuning import Tokens
 from aisle.models.language import LanguageKind, read_language_model, save_language_model, with_prompts
 
@@ -131,7 +131,7 @@ class Generation(Rows):
 
         if self.kind == "causal":
             whole = [np.concatenate([self._prompts[row], self._answers[row]]) for row in rows]
-            ids, mask = padded(whole, network)
+            ids, mask = batched(whole, network)
             wanted = np.full(ids.shape, _UNTOLD, np.int64)
             for line, row in enumerate(rows):
                 wanted[line, len(self._prompts[row]) : len(whole[line])] = self._answers[row]
@@ -139,8 +139,8 @@ class Generation(Rows):
             logits = network(input_ids=ids, attention_mask=mask).logits[:, -ids.shape[1] :]
             logits, labels = logits[:, :-1], labels[:, 1:]  # what stands at a place tells the next one
         else:
-            ids, mask = padded([self._prompts[row] for row in rows], network)
-            answers, told = padded([self._answers[row] for row in rows], network)
+            ids, mask = batched([self._prompts[row] for row in rows], network)
+            answers, told = batched([self._answers[row] for row in rows], network)
             labels = answers.masked_fill(told == 0, _UNTOLD)
             logits = network(input_ids=ids, attention_mask=mask, labels=labels).logits[:, -labels.shape[1] :]
         lost: torch.Tensor = torch.nn.functional.cross_entropy(

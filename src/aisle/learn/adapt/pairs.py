@@ -14,7 +14,7 @@ from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tables import held_out
-from aisle.learn.adapt.tasks import padded, run, tokens_read
+from aisle.learn.adapt.tasks import batched, run, tokens_read
 from aisle.learn.tuning import Tokens, ndcg
 from aisle.models.pooling import pooling_of
 from aisle.types import Scores
@@ -146,7 +146,7 @@ class Clicks(_PairTask):
         import torch
 
         rows = self.rows[units]
-        ids, mask = padded([self.tokens[row] for row in rows.tolist()], network)
+        ids, mask = batched([self.tokens[row] for row in rows.tolist()], network)
         wanted = torch.from_numpy(self.data.grades[rows]).to(ids.device)
         wanted = wanted * (1.0 - recipe.smoothing) + 0.5 * recipe.smoothing
         loss: torch.Tensor = torch.nn.functional.binary_cross_entropy_with_logits(network(ids, mask).float(), wanted)
@@ -202,7 +202,7 @@ class Graded(_PairTask):
 
         drawn = [self.groups[unit] for unit in units.tolist()]
         drawn = [rows[torch.randperm(len(rows))[:MOST_PRODUCTS].numpy()] for rows in drawn]
-        ids, mask = padded([self.tokens[row] for rows in drawn for row in rows.tolist()], network)
+        ids, mask = batched([self.tokens[row] for rows in drawn for row in rows.tolist()], network)
         scores = network(ids, mask).float().split([len(rows) for rows in drawn])
         grades = [torch.from_numpy(self.data.grades[rows]).to(ids.device) for rows in drawn]
         losses = [self._of_query(score, grade) for score, grade in zip(scores, grades, strict=True)]

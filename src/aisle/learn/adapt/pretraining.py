@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest, ModelError, StorageError
 from aisle.learn.adapt.methods import Kind, merged
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, padded, tokens_read
+from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, batched, tokens_read
 from aisle.learn.tuning import Tokens
 from aisle.models.pooling import pooling_of
 
@@ -90,7 +90,7 @@ class MaskedWords(_Texts):
         """The summed loss of the hidden words, and how many there are. In a tenth the word stays, in a tenth lies."""
         import torch
 
-        ids, mask = padded(rows, network)
+        ids, mask = batched(rows, network)
         inner = mask.bool()
         inner[:, 0] = False  # the model's own first and last tokens are never hidden
         inner[torch.arange(len(rows)), mask.sum(1) - 1] = False
@@ -143,7 +143,7 @@ class Twins(_Texts):
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         import torch
 
-        ids, mask = padded(self._batch(units), network)
+        ids, mask = batched(self._batch(units), network)
         near = network(ids, mask).float() @ network(ids, mask).float().T / _TEMPERATURE
         loss: torch.Tensor = torch.nn.functional.cross_entropy(near, torch.arange(len(near), device=near.device))
         return loss

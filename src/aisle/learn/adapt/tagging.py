@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aisle.errors import InvalidRequest
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
-from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, padded, tokens_read
+from aisle.learn.adapt.tasks import AT_ONCE, Rows, arithmetic, batched, tokens_read
 from aisle.learn.tuning import Tokens
 from aisle.models.words import placed
 
@@ -104,7 +104,7 @@ class Tagging(Rows):
         import torch
 
         rows = self._rows[units].tolist()
-        ids, mask = padded([self._tokens[row] for row in rows], network)
+        ids, mask = batched([self._tokens[row] for row in rows], network)
         wanted = np.full(ids.shape, _UNTAGGED, np.int64)
         for line, row in enumerate(rows):
             there = self._firsts[row] >= 0
@@ -126,7 +126,7 @@ class Tagging(Rows):
         with torch.no_grad(), arithmetic(network):
             for begin in range(0, len(texts), AT_ONCE):
                 read = [self.read(words) for words in texts[begin : begin + AT_ONCE]]
-                best = network(*padded([ids for ids, _ in read], network)).argmax(-1).cpu().numpy()  # [n, t]
+                best = network(*batched([ids for ids, _ in read], network)).argmax(-1).cpu().numpy()  # [n, t]
                 for line, (_, firsts) in enumerate(read):
                     found.append([self.names[best[line, at]] if at >= 0 else outside for at in firsts.tolist()])
         network.train(was)

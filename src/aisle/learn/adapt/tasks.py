@@ -16,7 +16,7 @@ from aisle.learn.adapt.linear import fit_linear
 from aisle.learn.adapt.methods import Kind
 from aisle.learn.adapt.recipe import Recipe
 from aisle.learn.adapt.tables import held_out
-from aisle.learn.tuning import Tokens
+from aisle.learn.tuning import Tokens, padded
 from aisle.models.pooling import pooling_of
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Classification:
     def loss(self, network: nn.Module, units: NDArray[np.intp], recipe: Recipe) -> torch.Tensor:
         import torch
 
-        ids, mask = padded([self.tokens[row] for row in units.tolist()], network)
+        ids, mask = batched([self.tokens[row] for row in units.tolist()], network)
         labels = torch.from_numpy(self.data.labels[units].astype(np.int64)).to(ids.device)
         weight = torch.from_numpy(self.class_weights(recipe.balance)).to(ids.device)
         text_network: Any = network
@@ -236,17 +236,11 @@ def label_metrics(predicted: NDArray[np.int64], labels: NDArray[np.int32], n_cla
     }
 
 
-def padded(tokens: Sequence[NDArray[np.int64]], network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+def batched(tokens: Sequence[NDArray[np.int64]], network: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
     """(ids, mask) int64[n, t] of rows of token ids, where the network is."""
-    import torch
-
-    width = max(1, max(len(ids) for ids in tokens))
-    ids, mask = np.zeros((len(tokens), width), np.int64), np.zeros((len(tokens), width), np.int64)
-    for line, row in enumerate(tokens):
-        ids[line, : len(row)] = row
-        mask[line, : len(row)] = 1
+    ids, mask = padded(tokens)
     device = next(network.parameters()).device
-    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
+    return ids.to(device), mask.to(device)
 
 
 def run(
@@ -265,7 +259,7 @@ def run(
     network.eval()
     with torch.no_grad(), arithmetic(network):
         for begin in range(0, len(order), AT_ONCE):
-            ids, mask = padded([tokens[row] for row in order[begin : begin + AT_ONCE].tolist()], network)
+            ids, mask = batched([tokens[row] for row in order[begin : begin + AT_ONCE].tolist()], network)
             found += list(function(ids, mask).float())
     network.train(was)
     back = np.argsort(order, kind="stable").tolist()
