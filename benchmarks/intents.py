@@ -1,6 +1,6 @@
 """What adapting the encoder to labelled texts is worth: accuracy and macro F1 on a test file, by method.
 
-    python benchmarks/intents.py --train F --test F [--shots N] --method M [--seeds K] --out F
+    python benchmarks/intents.py --train F --test F [--shots N] --method M [--seeds K] [--seed S] --out F
         [--encoder NAME] [--epochs E] [--learning-rate R] [--set NAME=VALUE]... [--choose] [--threads N] [--work FOLDER]
 
 With `--shots` so many texts of each label are drawn from the training file, for
@@ -87,7 +87,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--label-column", default="")
     parser.add_argument("--shots", type=int, default=0, help="texts of each label; 0: all")
     parser.add_argument("--method", choices=sorted(METHOD), required=True)
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="how many of them, one after the other")
+    parser.add_argument("--seed", type=int, default=0, help="the first of them")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--encoder", default="all-MiniLM-L6-v2")
     parser.add_argument("--epochs", type=float)
@@ -103,7 +104,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def changes(given: argparse.Namespace) -> dict[str, Any]:
-    kinds = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe)}
+    kinds = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe) if field.name != "seed"}
     found = {"epochs": given.epochs, "learning_rate": given.learning_rate}
     for pair in given.set:
         name, _, value = pair.partition("=")
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"CAUTION: {same} of {len(test)} test texts are also in the training file; what follows flatters")
     rows = []
     first: np.ndarray | None = None
-    for seed in range(given.seeds):
+    for seed in range(given.seed, given.seed + given.seeds):
         drawn = train.drawn(given.shots, np.random.default_rng(seed)) if given.shots else train
         with tempfile.TemporaryDirectory() as temporary:
             work = (given.work or Path(temporary)) / f"{given.method}-{given.shots or 'all'}-{seed}"
