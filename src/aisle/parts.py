@@ -32,7 +32,9 @@ from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
 from aisle.serving.answers import AnswerCache, Latencies
+from aisle.serving.classifiers import Classifiers
 from aisle.serving.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
+from aisle.serving.intents import Intents
 from aisle.serving.models_in_use import ModelsInUse
 from aisle.serving.prompted import Prompted
 from aisle.serving.search_ranking import SearchRanking
@@ -87,6 +89,8 @@ class Parts:
         self.prompted = Prompted(language, settings, stores.catalog) if language is not None else None
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
+        self.classifiers = Classifiers(stores.models, indexes.open_classifier)
+        self.intents = Intents(stores.models, self.classifiers)
         self._rebuilding = threading.Lock()
         self._followers: list[Follower] = [
             self._lexical_follower,
@@ -96,6 +100,7 @@ class Parts:
             Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self.vocabulary.follow),
             Calls("ranking", poll_s, self.ranking.follow),
+            Calls("intents", poll_s, self.intents.follow),
         ]
         self._closed = False
 
@@ -110,6 +115,7 @@ class Parts:
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
             ("words", self.vocabulary.follow),
+            ("intents", self.intents.follow),
             ("ranking", self.ranking.catch_up),  # an answer without it would be remembered
         ]
         for name, follow in opening:

@@ -22,8 +22,6 @@ from aisle.retrieve.reading import Reading
 from aisle.retrieve.suggest import Typed
 from aisle.serving import desk
 from aisle.serving.answering import Answering
-from aisle.serving.classifiers import Classifiers
-from aisle.serving.intents import Intents
 from aisle.serving.keystrokes import Keystrokes
 from aisle.serving.searching import Searching
 from aisle.serving.slate import new_list_id, rating_of
@@ -78,8 +76,7 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
-        self._classifiers = Classifiers(parts.stores.models, parts.indexes.open_classifier)
-        self._answering = Answering(parts, self._surfaces.library, Intents(self._classifiers))
+        self._answering = Answering(parts, self._surfaces.library)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:
@@ -382,7 +379,7 @@ class Shop:
 
     def classify(self, texts: Sequence[str], *, task: str = "intent") -> list[dict[str, float]]:
         """How likely each label of a task is for each text, by what was tuned for it. Raises NotFound, ModelDamaged."""
-        return self._classifiers.classify(task, texts)
+        return self._parts.classifiers.classify(task, texts)
 
     # ------------------------------------------------------------------ look
 
@@ -410,7 +407,7 @@ class Shop:
 
     def label_desk(self, task: str, *, top_k: int = 20) -> labelling.LabelDesk:
         """The label names known for a task, and the texts most worth a label."""
-        return labelling.label_desk(self._parts, task, top_k, self._classifiers.of)
+        return labelling.label_desk(self._parts, task, top_k, self._parts.classifiers.of)
 
     def health(self) -> dict[str, Any]:
         """How far the indexes are behind, and which parts cannot help now."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from aisle import Product, Settings, Shop
+from aisle.errors import ModelDamaged, ModelError
+from aisle.serving.intents import _Serving
 from aisle.training.tune import Wanted
 from aisle.types import Page
 
@@ -33,7 +36,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         data.write_text("\n".join(["text,label", *rows]))
         version = opened.tune(Wanted("intent", data, "head", changed={"held": 0.0}))
         assert version.active, version.note
-        opened._answering._intents._look_at = 0.0
+        opened._parts.intents.follow()
         yield opened
 
 
@@ -61,18 +64,66 @@ def test_products_stay_products_and_an_intent_can_be_taken_back(shop: Shop) -> N
         assert shop.search("the parcel never showed up", ignore=[ignore]).query.intent == "product"
 
 
+def test_the_slate_says_which_version_read_it(shop: Shop) -> None:
+    version = shop._parts.stores.models.active("intent").version
+    assert shop.search("the parcel never showed up").model_versions["intent"] == version
+    assert "intent" not in shop.search("blue wool sweater").model_versions
+
+
+def test_a_shop_that_opens_reads_by_it_from_the_first_search_on(shop: Shop) -> None:
+    with Shop.open(shop.path, settings=shop.settings) as again:
+        assert again._parts.intents.version
+        again._parts.classifiers._open = None  # nothing is opened while a shopper waits
+        assert again.search("the parcel never showed up").query.intent == "order"
+
+
 def test_names_alone_do_not_read_searches(tmp_path: Path) -> None:
     (tmp_path / "names.csv").write_text("label\norder\nproduct\nhelp\n")
     with Shop.open(tmp_path / "shop", settings=Settings.checked({"train": {"threads": 1}}, "test")) as opened:
         assert opened.tune(Wanted("intent", tmp_path / "names.csv", "names")).active
+        opened._parts.intents.follow()
         assert opened.classify(["delivery bag"])[0]["order"] >= 0.8
         assert opened.search("delivery bag").query.intent == "product"
 
 
-def test_a_damaged_classifier_leaves_the_words_reading(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    models = shop._parts.stores.models
+def test_labels_that_are_no_intents_are_not_asked(tmp_path: Path) -> None:
+    rows = ["text,label", *(f"{text},late" for text in ORDER), *(f"{text},other" for text in PRODUCT)]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    with Shop.open(tmp_path / "shop", settings=Settings.checked({"train": {"threads": 1}}, "test")) as opened:
+        assert opened.tune(Wanted("intent", tmp_path / "labels.csv", "head", changed={"held": 0.0})).active
+        opened._parts.intents.follow()
+        assert opened._parts.intents.version == ""
+        assert opened.classify([ORDER[0]])[0]["late"] > 0.5
+
+
+def test_a_classifier_that_fails_leaves_the_words_reading(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    class Failing:
+        names = ("order", "product")
+
+        def classify(self, _texts: object) -> object:
+            raise ModelError("out of memory")
+
+    intents = shop._parts.intents
+    before = intents._serving
+    intents._serving = _Serving("v9", Failing())
+    try:
+        assert shop.search("the parcel never showed up").query.intent == "product"
+        assert "from the words alone: out of memory" in caplog.text
+    finally:
+        intents._serving = before
+
+
+def test_a_damaged_classifier_leaves_the_one_in_memory_and_on_opening_the_words(shop: Shop) -> None:
+    models, intents = shop._parts.stores.models, shop._parts.intents
     (models.folder("intent", models.active("intent").version) / "model.onnx").write_bytes(b"half a file")
-    shop._classifiers._opened.clear()
-    shop._answering._intents._look_at = 0.0
-    assert shop.search("the parcel never showed up").query.intent == "product"
-    assert "intents are read from the words alone" in caplog.text
+    shop._parts.classifiers._opened.clear()
+    intents._looked_at = ""
+    with pytest.raises(ModelDamaged):
+        intents.follow()
+    assert shop.search("the parcel never showed up").query.intent == "order"
+    with Shop.open(shop.path, settings=shop.settings) as again:
+        assert again.search("the parcel never showed up").query.intent == "product"
+        deadline = time.monotonic() + 10
+        while not (told := again.health()["degraded"]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert any(one.startswith("intents: ") for one in told)

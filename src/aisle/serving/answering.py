@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aisle.retrieve.reading import Library
+from aisle.serving.intents import TASK as INTENT
 from aisle.types import Answer, Page, Promotion, Query, Slate, now_ms
 from aisle.understand.text import key, words
 from aisle.understand.wordlists import GENDERS, STOP_WORDS
 
 if TYPE_CHECKING:
     from aisle.parts import Parts
-    from aisle.serving.intents import Intents
 
 MAX_OFFERS = 6
 MAX_PAGES = 2
@@ -25,17 +25,19 @@ _OF_ORDERS = {"en": "order delivery", "zh": "订单 配送"}
 class Answering:
     """Reads the shop's pages and promotions for a query's intent; made anew each time, for offers end."""
 
-    def __init__(self, parts: Parts, library: Library, intents: Intents) -> None:
-        self._parts, self._library, self._intents = parts, library, intents
+    def __init__(self, parts: Parts, library: Library) -> None:
+        self._parts, self._library = parts, library
         self._titles: tuple[int, dict[str, Page]] = (-1, {})
 
     def answered(self, slate: Slate, ignore: Sequence[str] = ()) -> Slate:
         """The slate with what answers its query; a query that is a page's name leads to the page."""
         if slate.query is None or not slate.query.text.strip():
             return slate
-        query = self._intents.read(slate.query, ignore)
+        intents = self._parts.intents
+        query = intents.read(slate.query, ignore)
         if query is not slate.query:
-            slate = replace(slate, query=query)
+            made_by = {**slate.model_versions, INTENT: intents.version}
+            slate = replace(slate, query=query, model_versions=made_by)
         if query.intent == "promotion":
             return replace(slate, answers=self._offers(query))
         if query.intent in ("product", "navigation") and (page := self._page_called(query)):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final, cast, get_args
 
-from aisle.errors import AisleError, NotFound
-from aisle.ports import TextClassifier
+from aisle.errors import ModelError, NotFound
+from aisle.ports import ModelStore, TextClassifier
 from aisle.serving.classifiers import Classifiers
 from aisle.types import Query
 from aisle.types.query import Intent
@@ -20,9 +19,18 @@ TASK: Final = "intent"
 SURE: Final = 0.8
 """Least probability with which the classifier is believed against the words."""
 
-_LOOK_EVERY_S: Final = 2.0
-_AFTER_DAMAGE_S: Final = 60.0
+_TOLD: Final = frozenset(get_args(Intent)) - {"product"}
+"""Labels that change how a search is answered."""
 _REMEMBERED: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """A version in memory, and what it said of searches."""
+
+    version: str
+    classifier: TextClassifier
+    known: dict[str, tuple[Intent, float]] = field(default_factory=dict)
 
 
 class Intents:
@@ -30,52 +38,63 @@ class Intents:
 
     Labels that are no intents of a search say nothing; without a classifier
     that learned from examples the words' reading stays: how sure one is that
-    knows names alone means little. May be asked by several threads.
+    knows names alone means little. One thread follows, any number read.
     """
 
-    def __init__(self, classifiers: Classifiers) -> None:
-        self._classifiers = classifiers
-        self._classifier: TextClassifier | None = None
-        self._look_at = 0.0
-        self._known: dict[str, tuple[Intent, float]] = {}
+    def __init__(self, models: ModelStore, classifiers: Classifiers) -> None:
+        self._models, self._classifiers = models, classifiers
+        self._looked_at = ""
+        self._serving: _Serving | None = None
+
+    @property
+    def version(self) -> str:
+        """Of the classifier that is asked; empty without one."""
+        serving = self._serving
+        return serving.version if serving is not None else ""
+
+    def follow(self) -> bool:
+        """Take up the version that serves, so that no search waits for it; a damaged one leaves what is in memory.
+
+        Raises ModelDamaged, and ModelError for one that cannot be run.
+        """
+        version = next(iter(self._models.promoted(TASK)), "")
+        if version == self._looked_at:
+            return False
+        try:
+            classifier = self._classifiers.of(TASK, taught=True)
+        except NotFound:
+            self._serving = None
+        else:
+            classifier.classify(["tried once"])  # the first run is the slowest
+            self._serving = _Serving(version, classifier) if _TOLD.intersection(classifier.names) else None
+        self._looked_at = version
+        return False
 
     def read(self, query: Query, ignore: Collection[str] = ()) -> Query:
         """The query with its tuned intent where that is sure; `ignore` takes intents back, as in `Shop.search`."""
-        text = query.text.strip()
+        text, serving = query.text.strip(), self._serving
         conditions = any(understood.hard for understood in query.understood)  # who says them wants a product
-        if query.intent != "product" or conditions or not text or "intent" in ignore:
+        if serving is None or query.intent != "product" or conditions or not text or "intent" in ignore:
             return query
-        classifier = self._newest()
-        if classifier is None:
-            return query
-        told = self._known.get(text)
+        told = serving.known.get(text)
         if told is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known = {}
-            told = self._known[text] = _said(classifier, text)
+            try:
+                told = _said(serving.classifier, text)
+            except ModelError as error:
+                self._serving = None
+                log.warning("until another version is tuned, intents are read from the words alone: %s", error)
+                return query
+            if len(serving.known) >= _REMEMBERED:
+                serving.known.clear()
+            serving.known[text] = told
         intent, chance = told
         if intent == "product" or chance < SURE or f"intent:{intent}" in ignore:
             return query
         return replace(query, intent=intent, intent_confidence=round(chance, 3))
-
-    def _newest(self) -> TextClassifier | None:
-        now = time.monotonic()
-        if now >= self._look_at:
-            found, self._look_at = None, now + _LOOK_EVERY_S
-            try:
-                found = self._classifiers.of(TASK, taught=True)
-            except NotFound:
-                pass
-            except AisleError as error:
-                self._look_at = now + _AFTER_DAMAGE_S
-                log.warning("intents are read from the words alone: %s", error)
-            if found is not self._classifier:
-                self._classifier, self._known = found, {}
-        return self._classifier
 
 
 def _said(classifier: TextClassifier, text: str) -> tuple[Intent, float]:
     chances = classifier.classify([text])[0]
     best = int(chances.argmax())
     named = classifier.names[best]
-    return cast(Intent, named) if named in get_args(Intent) else "product", float(chances[best])
+    return cast(Intent, named) if named in _TOLD else "product", float(chances[best])
