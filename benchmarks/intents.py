@@ -1,7 +1,8 @@
 """What adapting the encoder to labelled texts is worth: accuracy and macro F1 on a test file, by method.
 
     python benchmarks/intents.py --train F --test F [--shots N] --method M [--seeds K] [--seed S] --out F
-        [--encoder NAME] [--epochs E] [--learning-rate R] [--set NAME=VALUE]... [--choose] [--threads N] [--work FOLDER]
+        [--encoder NAME] [--epochs E] [--learning-rate R] [--set NAME=VALUE]... [--choose] [--served]
+        [--threads N] [--work FOLDER]
 
 With `--shots` so many texts of each label are drawn from the training file, for
 each seed anew. `--choose` leaves the test file alone: a fifth of the training
@@ -27,7 +28,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.errors import AisleError
+from aisle.learn.adapt.exporting import export_classifier
 from aisle.learn.adapt.labelled import Labelled, read_labelled, shared
 from aisle.learn.adapt.recipe import METHODS, Recipe
 from aisle.learn.adapt.tasks import Classification, label_metrics
@@ -45,14 +48,19 @@ class Given:
     seed: int
     threads: int
     changed: Mapping[str, Any]
+    served: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`predicted` int64[n], the places of the labels; the share of the weights that were trained."""
+    """`predicted` int64[n], the places of the labels; the share of the weights that were trained.
+
+    `files` has what serves, where it was asked for.
+    """
 
     predicted: np.ndarray
     share: float
+    files: Path | None = None
 
 
 Adapt = Callable[[Labelled, Sequence[str], Given], Answer]
@@ -66,13 +74,24 @@ def tuned(method: str) -> Adapt:
         task = Classification(train, given.source, recipe)
         adapted = tune(task, given.source, method, recipe, run=given.work, threads=given.threads, progress=told)
         print(file=sys.stderr)
-        return Answer(task.logits(adapted.network, task.read(texts)).argmax(1), adapted.share)
+        predicted = task.logits(adapted.network, task.read(texts)).argmax(1)
+        files = given.work.with_name(f"{given.work.name}-served") if given.served else None
+        if files is not None:
+            export_classifier(adapted, task, given.source, files)
+        return Answer(predicted, adapted.share, files)
 
     return answer
 
 
 METHOD: dict[str, Adapt] = {method: tuned(method) for method in METHODS}
 """Name to function; a new method is one more entry."""
+
+
+def as_served(files: Path, test: Labelled, threads: int) -> dict[str, float]:
+    """Accuracy of what serves, and the bits of its weights."""
+    predicted = OnnxTextClassifier(files, threads=threads).classify(test.texts).argmax(1)
+    bits = json.loads((files / "classifier.json").read_text("utf-8"))["bits"]
+    return {"served_accuracy": round(float((predicted == test.labels).mean()), 5), "served_bits": bits}
 
 
 def told(stage: str, done: int, total: int) -> None:
@@ -96,6 +115,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any number of the recipe")
     parser.add_argument("--choose", action="store_true", help="measure on a fifth of the training file")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--served", action="store_true", help="measure what would serve, too")
     parser.add_argument("--work", type=Path, help="keeps checkpoints: the same command goes on from there")
     given = parser.parse_args(arguments)
     if not given.choose and given.test is None:
@@ -130,10 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             work = (given.work or Path(temporary)) / f"{given.method}-{given.shots or 'all'}-{seed}"
             begun = time.perf_counter()
-            use = Given(source_of(EncoderSettings(model=given.encoder)), work, seed, given.threads, changes(given))
+            use = Given(
+                source_of(EncoderSettings(model=given.encoder)), work, seed, given.threads, changes(given), given.served
+            )
             answer = METHOD[given.method](drawn, test.texts, use)
-        took = time.perf_counter() - begun
-        rows.append({**label_metrics(answer.predicted, test.labels, len(test.names)), "share": answer.share, "s": took})
+            took = time.perf_counter() - begun
+            served = as_served(answer.files, test, given.threads) if answer.files else {}
+        found = label_metrics(answer.predicted, test.labels, len(test.names))
+        rows.append({**found, "share": answer.share, "s": took, **served})
         first = answer.predicted if first is None else first
         print(
             f"{given.method} seed {seed}: {len(drawn)} texts, {len(train.names)} labels: accuracy "

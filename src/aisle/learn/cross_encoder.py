@@ -10,7 +10,7 @@ a score also means something by itself.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +24,7 @@ from aisle.learn.fitted import Fitted
 from aisle.learn.judgements import Judgements
 from aisle.learn.perturb import perturbed
 from aisle.learn.tuning import HELD_OTHERS, Case, Course, Tokens, cases_of, ndcg, rows_of, run_bucketed, split, train
+from aisle.models.exported import graph, in_eight_bits
 from aisle.models.pooling import pooling_of
 from aisle.ports import Reading
 from aisle.types import Progress, Scores
@@ -201,7 +202,7 @@ class _Fit:
         ranked = [case.to_rank(HELD_OTHERS) for case in self._held]
         pairs = [p for case, (own, _) in zip(self._held, ranked, strict=True) for p in self._pairs(case.text, own)]
         with torch.no_grad():
-            scored = self._scores(pairs) if exported is None else run_bucketed(_model(exported), pairs, 16)
+            scored = self._scores(pairs) if exported is None else run_bucketed(graph(exported), pairs, 16)
             scores: Scores = scored.numpy()
         ends = np.cumsum([len(own) for own, _ in ranked])
         return float(np.mean([ndcg(s, g) for s, (_, g) in zip(np.split(scores, ends[:-1]), ranked, strict=True)]))
@@ -240,11 +241,11 @@ def _export(
     examples = fit.examples()
     with torch.no_grad():
         expected = run_bucketed(network, examples, 16)
-        agreement, eight_bit = _correlation(run_bucketed(_model(whole), examples, 16), expected), False
+        agreement, eight_bit = _correlation(run_bucketed(graph(whole), examples, 16), expected), False
         if agreement < _LEAST_AGREEMENT:
             raise ModelError(f"{source}: its cross-encoder cannot be exported: scores agree only to {agreement:.4f}")
-        _eight_bit(whole, small)
-        of_small = _correlation(run_bucketed(_model(small), examples, 16), expected)
+        in_eight_bits(whole, small)
+        of_small = _correlation(run_bucketed(graph(small), examples, 16), expected)
         if fit.held_ndcg(small) >= fit.held_ndcg(whole) - _DEAR and of_small >= _LEAST_OF_SMALL:
             agreement, eight_bit = of_small, True
     (small if eight_bit else whole).replace(file)
@@ -253,34 +254,6 @@ def _export(
     shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
     (out / READING_FILE).write_bytes(orjson.dumps(asdict(Reading(recipe.query_tokens, recipe.tokens))))
     return {name: out / name for name in (MODEL_FILE, TOKENIZER_FILE, READING_FILE)}, agreement, eight_bit
-
-
-def _eight_bit(whole: Path, small: Path) -> None:
-    """Weights in eight bits, a scale for each column: a quarter of the size, twice as fast."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    root = logging.getLogger()
-    told = root.level
-    root.setLevel(logging.ERROR)  # it advises a preparation that does not help here
-    try:
-        quantize_dynamic(whole, small, per_channel=True, weight_type=QuantType.QInt8)
-    finally:
-        root.setLevel(told)
-
-
-def _model(file: Path) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """An exported model, to be run as the network is."""
-    import onnxruntime
-    import torch
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-
-    def run(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
-
-    return run
 
 
 def _correlation(one: torch.Tensor, other: torch.Tensor) -> float:

@@ -83,11 +83,15 @@ class Tagger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClassifierCard:
-    """Of a text classifier: its labels in the order of its probabilities, the tokens it reads, SHA-256 by file."""
+    """Of a text classifier: its labels in the order of its probabilities, the tokens it reads, SHA-256 by file.
+
+    `bits` are those of a weight.
+    """
 
     names: tuple[str, ...]
     max_tokens: int
     sha256: Mapping[str, str]
+    bits: int = 32
 
 
 @runtime_checkable

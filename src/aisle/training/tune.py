@@ -291,7 +291,7 @@ def _refused(models: ModelStore, kind: Kind, fitted: Fitted, adapted: Adapted, t
     least, theirs = active.params.get("held_out", (0.0, 0)) if learned else (1.0, seed)
     worse = bool(learned) and adapted.method == NAMES
     if held is not None and least >= share and theirs == seed:
-        examples, ours = held.examples(), adapted.after[measure]
+        examples, ours = held.examples(), fitted.metrics[f"{measure}_after"]
     elif test is not None:
         examples, ours = test, fitted.metrics[f"{measure}_test"]
     elif worse:

@@ -27,7 +27,7 @@ def test_every_row_gets_a_prediction_and_shared_rows_are_told(intents, source, l
     test = pl.DataFrame({"id": range(30), "label": labels, "text": texts})
     test.write_csv(tmp_path / "test.csv")
     command = ["--train", str(labels_file), "--test", str(tmp_path / "test.csv"), "--out", str(tmp_path / "out.csv")]
-    command += ["--method", "head", "--shots", "20", "--seeds", "2", "--encoder", str(source), "--threads", "1"]
+    command += ["--method", "head", "--shots", "20", "--seeds", "2", "--encoder", str(source), "--threads", "1", "--served"]
     intents.main(command)
     out = pl.read_csv(tmp_path / "out.csv")
     assert out.columns == ["id", "label", "text", "prediction"]
@@ -38,6 +38,8 @@ def test_every_row_gets_a_prediction_and_shared_rows_are_told(intents, source, l
     assert summary["seeds"] == 2
     assert 0 < summary["accuracy"] <= 1
     assert {"macro_f1", "share", "s", "peak_mb"} <= set(summary)
+    assert summary["served_bits"] == 32  # so small a model keeps them
+    assert summary["served_accuracy"] == summary["accuracy"]
     right = (out["prediction"] == out["label"]).mean()
     assert f"accuracy {right:.4f}" in told[1]
 

@@ -6,6 +6,7 @@ import pytest
 
 from aisle.adapters.onnx.text_classifier import OnnxTextClassifier
 from aisle.errors import InvalidRequest, ModelDamaged
+from aisle.learn.adapt import exporting
 from aisle.learn.adapt.exporting import export_classifier, write_model
 from aisle.learn.adapt.labelled import Labelled
 from aisle.learn.adapt.recipe import METHODS, Recipe
@@ -40,6 +41,51 @@ class TestTuned(TextClassifierContract):
     @pytest.fixture
     def classifier(self, folder):
         return OnnxTextClassifier(folder, threads=1)
+
+
+@pytest.fixture(scope="module")
+def light(full, source, tmp_path_factory):
+    """The same with weights of eight bits, which a model so small would not get."""
+    task, found, _ = full
+    work = tmp_path_factory.mktemp("light")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "_HEAVY", 0)
+        fitted = export_classifier(found, task, source, work / "exported")
+    write_model(fitted, work / "classifier")
+    return work / "classifier", fitted
+
+
+class TestInEightBits(TextClassifierContract):
+    @pytest.fixture
+    def classifier(self, light):
+        return OnnxTextClassifier(light[0], threads=1)
+
+
+def test_eight_bits_serve_where_answers_stay_and_what_serves_is_what_was_measured(full, folder, light):
+    _, found, _ = full
+    place, fitted = light
+    assert fitted.params["bits"] == 8
+    assert (place / "model.onnx").stat().st_size < (folder / "model.onnx").stat().st_size
+    held = found.held.data
+    texts, whole, small = held.texts, OnnxTextClassifier(folder, threads=1), OnnxTextClassifier(place, threads=1)
+    chances = small.classify(texts)
+    assert (chances.argmax(1) == whole.classify(texts).argmax(1)).mean() >= 0.99
+    assert not np.array_equal(chances, whole.classify(texts))
+    right = float((chances.argmax(1) == held.labels).mean())
+    assert fitted.metrics["accuracy_after"] == pytest.approx(right)
+    loss = -float(np.log(chances[np.arange(len(chances)), held.labels]).mean())
+    assert fitted.metrics["loss_after"] == pytest.approx(loss, abs=1e-4)
+    assert fitted.metrics["loss_after"] != found.after["loss"]
+
+
+def test_weights_keep_their_bits_where_answers_would_change(full, source, tmp_path, monkeypatch):
+    task, found, _ = full
+    monkeypatch.setattr(exporting, "_HEAVY", 0)
+    monkeypatch.setattr(exporting, "_LEAST_SAME", 1.01)
+    fitted = export_classifier(found, task, source, tmp_path / "out")
+    assert fitted.params["bits"] == 32
+    assert fitted.metrics["loss_after"] == found.after["loss"]
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {"model.onnx", "tokenizer.json", "classifier.json"}
 
 
 def test_what_is_tuned_beats_the_frozen_encoder_on_texts_it_never_saw(full, folder, unseen, source, tmp_path):

@@ -15,6 +15,7 @@ from aisle.cli import app
 from aisle.errors import InvalidRequest, ModelDamaged, ModelError
 from aisle.learn.adapt.distil import Recipe
 from aisle.learn.adapt.prune import Size
+from aisle.models import exported
 from aisle.represent import quantise as quantising
 from aisle.represent.card import MODEL_FILE, EncoderCard, text_card
 from aisle.represent.encoders import ensure_encoder, source_of
@@ -223,13 +224,13 @@ def test_int8_that_loses_too_much_is_not_kept(made, tmp_path, monkeypatch):
 
 def test_seven_bits_where_the_processor_would_overflow(made, tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text("flags : fpu sse avx2\n")
-    monkeypatch.setattr(quantising, "_CPU", tmp_path / "cpuinfo")
-    assert not quantising.has_vnni()
+    monkeypatch.setattr(exported, "_CPU", tmp_path / "cpuinfo")
+    assert not exported.has_vnni()
     card = quantise(made[0].folder, tmp_path / "out")
     assert "7 bits" in card.made
     assert EncoderCard.verify(tmp_path / "out") == card
     (tmp_path / "cpuinfo").write_text("flags : fpu avx512_vnni\n")
-    assert quantising.has_vnni()
+    assert exported.has_vnni()
 
 
 def test_overlap_counts_the_same_neighbours():

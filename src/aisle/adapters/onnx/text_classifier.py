@@ -32,7 +32,9 @@ class OnnxTextClassifier:
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         try:
             told = orjson.loads((folder / CARD).read_bytes())
-            card = ClassifierCard(tuple(told["names"]), int(told["max_tokens"]), dict(told["sha256"]))
+            card = ClassifierCard(
+                tuple(told["names"]), int(told["max_tokens"]), dict(told["sha256"]), int(told.get("bits", 32))
+            )
             for file, expected in card.sha256.items():
                 with (folder / file).open("rb") as stream:
                     if hashlib.file_digest(stream, "sha256").hexdigest() != expected:
@@ -46,6 +48,8 @@ class OnnxTextClassifier:
             raise ModelDamaged(f"{folder}: cannot be loaded ({error}); tune again") from error
         self._card = card
         self._session = open_session(folder, threads)
+        # Eight bits round a text's numbers with those of its batch: alone, its answer is always the same.
+        self._at_once = _AT_ONCE if card.bits == 32 else 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,8 +62,8 @@ class OnnxTextClassifier:
         clean = [text[:most].encode("utf-8", "replace").decode("utf-8") for text in texts]
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(clean)]
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
-        for begin in range(0, len(order), _AT_ONCE):
-            rows = order[begin : begin + _AT_ONCE]
+        for begin in range(0, len(order), self._at_once):
+            rows = order[begin : begin + self._at_once]
             try:
                 logits = self._session.run(None, padded([tokens[row] for row in rows.tolist()]))[0]
             except Exception as error:  # onnxruntime's exceptions share no base of their own

@@ -6,13 +6,14 @@ Parity of the graph with torch is checked.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 import orjson
@@ -21,8 +22,13 @@ from numpy.typing import NDArray
 from aisle.errors import ModelError, StorageError, TrainingFailed
 from aisle.learn.adapt.generation import write_language_model
 from aisle.learn.adapt.methods import merged
+from aisle.learn.adapt.tasks import AT_ONCE, batched
 from aisle.learn.fitted import Fitted
+from aisle.learn.tuning import run_bucketed
+from aisle.models.exported import graph, in_eight_bits
 from aisle.ports import ClassifierCard, Reading
+
+log = logging.getLogger("aisle.learn")
 
 if TYPE_CHECKING:
     from aisle.learn.adapt.generation import Generation
@@ -42,19 +48,40 @@ _PARITY: Final = 1e-2
 """Largest difference between two logits; those of a useful classifier lie whole numbers apart."""
 _TRIED: Final = 64
 """Texts on which the export is compared with the network."""
+_HEAVY: Final = 10_000_000
+"""Bytes from which on a classifier is worth making lighter."""
+_ENOUGH: Final = 1000
+"""Texts that tell how many answers stay, where none are held out."""
+_LEAST_SAME: Final = 0.99
+"""Least share of texts that get the same label from weights of eight bits."""
 
 
 def export_classifier(adapted: Adapted, task: Classification, source: Path, out: Path) -> Fitted:
     """Write model.onnx, tokenizer.json and classifier.json (`ports.ClassifierCard`) into the folder `out`.
 
-    The arrays of what is returned are the trained weights by name. Raises
-    ModelError when the export disagrees with the network, StorageError.
+    The weights get eight bits where that leaves nearly every answer as it is: a
+    search waits for this model. The arrays of what is returned are the trained
+    weights by name; `after` is what was written, measured. Raises ModelError
+    when the export disagrees with the network, StorageError.
     """
 
-    def card(sums: Mapping[str, str]) -> ClassifierCard:
-        return ClassifierCard(task.data.names, task.max_tokens, sums)
+    held = cast("Classification | None", adapted.held)
+    after = dict(adapted.after)
 
-    return _export(adapted, task.tokens, source, out, (CARD_FILE, card), {"labels": len(task.data.names)})
+    def lighter(file: Path) -> int:
+        texts = held.tokens if held is not None else task.tokens[:: 1 + len(task) // _ENOUGH]
+        logits = _lighter(file, texts) if file.stat().st_size >= _HEAVY else None
+        if logits is None:
+            return 32
+        after.update(held.measured(logits) if held is not None else {})
+        return 8
+
+    def card(sums: Mapping[str, str], bits: int) -> ClassifierCard:
+        return ClassifierCard(task.data.names, task.max_tokens, sums, bits)
+
+    about = {"labels": len(task.data.names)}
+    fitted = _export(adapted, task.tokens, source, out, (CARD_FILE, card), about, lighter)
+    return replace(fitted, metrics={**fitted.metrics, **{f"{name}_after": value for name, value in after.items()}})
 
 
 def export_scorer(adapted: Adapted, task: Clicks | Graded, source: Path, out: Path) -> Fitted:
@@ -63,7 +90,7 @@ def export_scorer(adapted: Adapted, task: Clicks | Graded, source: Path, out: Pa
     Raises as `export_classifier`.
     """
 
-    def card(_sums: Mapping[str, str]) -> Reading:
+    def card(_sums: Mapping[str, str], _bits: int) -> Reading:
         return Reading(task.query_tokens, task.max_tokens)
 
     tokens = [task.tokens[row] for row in task.rows[:_TRIED].tolist()]
@@ -78,7 +105,7 @@ def export_tagger(adapted: Adapted, task: Tagging, source: Path, out: Path) -> F
     Raises as `export_classifier`.
     """
 
-    def card(sums: Mapping[str, str]) -> ClassifierCard:
+    def card(sums: Mapping[str, str], _bits: int) -> ClassifierCard:
         return ClassifierCard(task.names, task.max_tokens, sums)
 
     return _export(adapted, task.tokens, source, out, (TAGGER_FILE, card), {"tags": list(task.names)})
@@ -103,10 +130,14 @@ def _export(
     tokens: Sequence[NDArray[np.int64]],
     source: Path,
     out: Path,
-    card: tuple[str, Callable[[Mapping[str, str]], ClassifierCard | Reading]],
+    card: tuple[str, Callable[[Mapping[str, str], int], ClassifierCard | Reading]],
     about: Mapping[str, Any],
+    lighter: Callable[[Path], int] = lambda _file: 32,
 ) -> Fitted:
-    """The network as ONNX, its tokenizer, and a card by its file's name, made of the files' SHA-256."""
+    """The network as ONNX, its tokenizer, and a card by its file's name, made of the files' SHA-256 and the bits.
+
+    `lighter` may write the graph anew, and says how many bits its weights have then.
+    """
     import torch
 
     network: Any = merged(adapted.network)
@@ -115,9 +146,10 @@ def _export(
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
         parity = _to_onnx(network, tokens[:_TRIED], out / MODEL_FILE, adapted.task.name)
+        bits = lighter(out / MODEL_FILE)
         shutil.copyfile(source / TOKENIZER_FILE, out / TOKENIZER_FILE)
         sums = {file: _sha256(out / file) for file in (MODEL_FILE, TOKENIZER_FILE)}
-        (out / name).write_bytes(orjson.dumps(asdict(made(sums)), option=orjson.OPT_INDENT_2) + b"\n")
+        (out / name).write_bytes(orjson.dumps(asdict(made(sums, bits)), option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}; what serves is untouched") from error
     kept = {name: p for name, p in adapted.network.named_parameters() if p.requires_grad or name.startswith("head.")}
@@ -126,7 +158,7 @@ def _export(
         source,
         {name: p.detach().to(torch.float32).numpy() for name, p in kept.items()},
         {file: out / file for file in (MODEL_FILE, TOKENIZER_FILE, name)},
-        about,
+        {**about, "bits": bits},
     )
     return replace(fitted, metrics={**fitted.metrics, "parity": parity})
 
@@ -182,8 +214,6 @@ def _to_onnx(network: Any, tokens: Sequence[NDArray[np.int64]], file: Path, name
     import onnxruntime
     import torch
 
-    from aisle.learn.adapt.tasks import batched
-
     ids = torch.ones((2, 7), dtype=torch.int64)
     axes = {0: "texts", 1: "tokens"}
     try:
@@ -213,6 +243,27 @@ def _to_onnx(network: Any, tokens: Sequence[NDArray[np.int64]], file: Path, name
     if not worst <= _PARITY:
         raise ModelError(f"{name}: its ONNX graph disagrees with the network by {worst:.4f}, over {_PARITY}")
     return worst
+
+
+def _lighter(file: Path, tokens: Sequence[NDArray[np.int64]]) -> NDArray[np.float32] | None:
+    """Write the graph with weights in eight bits. Returns its logits of the texts; None where it stays as it was."""
+    small = file.with_suffix(".small")
+    try:
+        in_eight_bits(file, small)
+        whole_says = run_bucketed(graph(file), tokens, AT_ONCE).numpy()
+        small_says = run_bucketed(graph(small), tokens, 1).numpy()  # as it serves
+        same = float((whole_says.argmax(1) == small_says.argmax(1)).mean())
+        if same < _LEAST_SAME:
+            log.info("in eight bits %.1f%% of the answers stay: its weights keep all of theirs", 100 * same)
+            return None
+        small.replace(file)
+    except ModelError as error:
+        log.warning("%s; its weights keep all of their bits", error)
+        return None
+    finally:
+        small.unlink(missing_ok=True)
+    found: NDArray[np.float32] = small_says
+    return found
 
 
 def _sha256(file: Path) -> str:
