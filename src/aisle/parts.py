@@ -31,6 +31,7 @@ from aisle.learn.trending import TrendingCounts
 from aisle.ports import LexicalIndex, Recommender, Shopper
 from aisle.rank.mix import SURFACES
 from aisle.retrieve.hybrid import HybridRetriever
+from aisle.retrieve.reading import Library
 from aisle.serving.answers import AnswerCache, Latencies
 from aisle.serving.classifiers import Classifiers
 from aisle.serving.encoder_in_use import EncoderInUse, Pair, complete, retriever_of
@@ -89,6 +90,7 @@ class Parts:
         self.prompted = Prompted(language, settings, stores.catalog) if language is not None else None
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
+        self.library = Library(stores.content, lambda: indexes.encoder, settings.shop.language)
         self.classifiers = Classifiers(stores.models, indexes.open_classifier)
         self.intents = Intents(stores.models, self.classifiers)
         self._rebuilding = threading.Lock()
@@ -100,6 +102,7 @@ class Parts:
             Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self.vocabulary.follow),
             Calls("ranking", poll_s, self.ranking.follow),
+            Calls("pages", poll_s, self.library.follow),
             Calls("intents", poll_s, self.intents.follow),
         ]
         self._closed = False
@@ -115,6 +118,7 @@ class Parts:
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
             ("words", self.vocabulary.follow),
+            ("pages", partial(self.library.follow, encode=False)),
             ("intents", self.intents.follow),
             ("ranking", self.ranking.catch_up),  # an answer without it would be remembered
         ]
@@ -157,10 +161,11 @@ class Parts:
             follower.nudge()
 
     def wait_indexed(self, timeout_s: float, progress: Callable[[str, int, int], None] | None) -> bool:
-        """Until words and meaning have the newest change; False when the time is up."""
+        """Until words, pages and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
-        indexing: list[Follower] = [self._lexical_follower, *self.meaning.followers]
+        pages = [one for one in self._followers if one.name == "pages"]
+        indexing: list[Follower] = [self._lexical_follower, *pages, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
@@ -172,7 +177,7 @@ class Parts:
                 progress("searchable by words", min(alive, n_groups), n_groups)
                 for one in self.meaning.followers[-1:]:
                     progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
-            if words and meaning:
+            if words and meaning and self.library.current:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
                 if follower.error and follower.n_failures > n_failures:

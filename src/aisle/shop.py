@@ -76,7 +76,7 @@ class Shop:
         self._surfaces = Surfaces(parts)
         self._searching = Searching(parts)
         self._keystrokes = Keystrokes(parts)
-        self._answering = Answering(parts, self._surfaces.library)
+        self._answering = Answering(parts)
 
     @classmethod
     def open(cls, path: str | Path, *, create: bool = True, settings: Settings | None = None) -> Self:

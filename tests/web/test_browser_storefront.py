@@ -103,6 +103,7 @@ def test_a_question_is_answered_and_can_be_taken_back(shopper: Window) -> None:
     content.upsert_pages(
         [ShopPage("sending-back", "Returns and refunds", "Send it back within 30 days and get a refund.")]
     )
+    assert shopper.live.shop.wait_indexed(30)
     page = search(shopper, "how do I return a hoodie")
     expect(page.locator("#answers .answer-page").first).to_be_visible()
     page.locator("#chips .chip-understood").filter(has_text="Help").click()

@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import math
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -29,6 +28,9 @@ MOST_ENCODED: Final = 400
 
 READ_CHARS: Final = 600
 """Characters of a page that the encoder reads: what it is about stands at its beginning."""
+
+_AT_ONCE: Final = 16
+"""Pages that are encoded together: searches need the encoder meanwhile."""
 
 NEAR: Final = 0.25
 """Least score for a page to be about a product: cosine, or its share of the product's telling words."""
@@ -68,20 +70,79 @@ class Reading:
     reviewer: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The pages of one moment, `words` of each, and how many pages each word is on.
+
+    `vectors` float32[m, dim] of the first m; None as long as the encoder has not read all of those.
+    """
+
+    version: int = -1
+    pages: tuple[Page, ...] = ()
+    words: tuple[Counter[str], ...] = ()
+    frequency: Counter[str] = field(default_factory=Counter)
+    vectors: Vectors | None = None
+
+
 class Library:
-    """The shop's pages and reviews, ready to be matched. Reads the store anew when it has changed."""
+    """The shop's pages and reviews, ready to be matched. One thread follows the store, any number ask.
 
-    def __init__(self, content: ContentStore, encoder: Callable[[], TextEncoder | None]) -> None:
-        self._content, self._encoder = content, encoder
-        self._lock = threading.Lock()
-        self._shelf: tuple[int, list[Page], list[Counter[str]], Counter[str], Vectors | None] | None = None
+    Pages are encoded only where the encoder reads the shop's `language`.
+    """
 
-    def pages_about(self, groups: Sequence[Group], vectors: Vectors | None, language: str, top_k: int) -> list[Reading]:
+    def __init__(self, content: ContentStore, encoder: Callable[[], TextEncoder | None], language: str) -> None:
+        self._content, self._encoder, self._language = content, encoder, language
+        self._shelf = _Shelf()
+        self._known: dict[str, Vectors] = {}
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """All of them; another tuple after a change."""
+        return self._shelf.pages
+
+    @property
+    def current(self) -> bool:
+        """Whether every page of the store is found, by its meaning too where there is an encoder for it."""
+        shelf = self._shelf
+        known = not shelf.pages or shelf.vectors is not None or self._reader() is None
+        return known and shelf.version == self._content.version()
+
+    def follow(self, *, encode: bool = True) -> bool:
+        """Take in what changed, and encode some of the pages that were never read; True when there are more.
+
+        Pages are found by words until all are read. Raises what the encoder raises.
+        """
+        shelf, version = self._shelf, self._content.version()
+        if version != shelf.version:
+            pages = tuple(self._content.pages())
+            if pages == shelf.pages:  # it was a review that changed
+                shelf = replace(shelf, version=version)
+            else:
+                words = tuple(Counter(_words(f"{p.title} {p.title} {p.text}")) for p in pages)
+                shelf = _Shelf(version, pages, words, Counter(word for w in words for word in w))
+            self._shelf = shelf
+        encoder = self._reader() if encode and shelf.vectors is None and shelf.pages else None
+        if encoder is None:
+            return False
+        texts = [f"{p.title}. {p.text[:READ_CHARS]}" for p in shelf.pages[:MOST_ENCODED]]
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known][:_AT_ONCE]:
+            self._known |= zip(new, encoder.encode(new), strict=True)
+            return True
+        self._known = {text: self._known[text] for text in texts}
+        self._shelf = replace(shelf, vectors=np.stack([self._known[text] for text in texts]))
+        return False
+
+    def _reader(self) -> TextEncoder | None:
+        encoder = self._encoder()
+        return encoder if encoder is not None and encoder.covers(self._language) else None
+
+    def pages_about(self, groups: Sequence[Group], vectors: Vectors | None, top_k: int) -> list[Reading]:
         """Pages about some products, best first.
 
         `vectors` float32[n, dim] are theirs in the encoder's space (None: unknown).
         """
-        pages, words, frequency, of_pages = self._read(language)
+        shelf = self._shelf
+        pages, words, frequency, of_pages = shelf.pages, shelf.words, shelf.frequency, shelf.vectors
         if not pages or not groups:
             return []
         meaning = np.full((len(groups), len(pages)), 0.0)
@@ -105,7 +166,8 @@ class Library:
 
     def pages_for(self, question: str, language: str, top_k: int) -> list[tuple[Page, str]]:
         """Pages that answer a question, best first, each with the passage that does."""
-        pages, words, frequency, of_pages = self._read(language)
+        shelf = self._shelf
+        pages, words, frequency, of_pages = shelf.pages, shelf.words, shelf.frequency, shelf.vectors
         asked = _words(question)
         asked = [w for w in asked if w not in _VAGUE] or asked
         if not pages:
@@ -114,7 +176,7 @@ class Library:
         titles = np.array([_share(asked, Counter(_words(p.title)), frequency, len(pages)) for p in pages])
         scores = scores + 0.5 * titles
         encoder = self._encoder()
-        if of_pages is not None and encoder is not None:
+        if of_pages is not None and encoder is not None and encoder.covers(language):
             try:
                 scores[: len(of_pages)] += of_pages @ encoder.encode([question])[0]
             except (AisleError, RuntimeError, OSError, MemoryError) as error:
@@ -139,29 +201,6 @@ class Library:
                 if r.text.strip()
             ]  # fmt: skip
         return sorted(found, key=lambda r: -r.score)[:top_k]
-
-    def _read(self, language: str) -> tuple[list[Page], list[Counter[str]], Counter[str], Vectors | None]:
-        version = self._content.version()
-        shelf = self._shelf
-        if shelf is None or shelf[0] != version:
-            with self._lock:
-                shelf = self._shelf
-                if shelf is None or shelf[0] != version:
-                    pages = self._content.pages()
-                    words = [Counter(_words(f"{p.title} {p.title} {p.text}")) for p in pages]
-                    frequency = Counter(word for w in words for word in w)
-                    shelf = self._shelf = (version, pages, words, frequency, self._vectors(pages, language))
-        return shelf[1:]
-
-    def _vectors(self, pages: Sequence[Page], language: str) -> Vectors | None:
-        encoder = self._encoder()
-        if encoder is None or not pages or not encoder.covers(language):
-            return None
-        try:
-            return encoder.encode([f"{p.title}. {p.text[:READ_CHARS]}" for p in pages[:MOST_ENCODED]])
-        except (AisleError, RuntimeError, OSError, MemoryError) as error:
-            log.warning("pages are found by words only: %s", error)
-            return None
 
 
 def _text_of(group: Group) -> str:

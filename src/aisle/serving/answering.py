@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aisle.retrieve.reading import Library
 from aisle.serving.intents import TASK as INTENT
 from aisle.types import Answer, Page, Promotion, Query, Slate, now_ms
 from aisle.understand.text import key, words
@@ -25,9 +24,9 @@ _OF_ORDERS = {"en": "order delivery", "zh": "订单 配送"}
 class Answering:
     """Reads the shop's pages and promotions for a query's intent; made anew each time, for offers end."""
 
-    def __init__(self, parts: Parts, library: Library) -> None:
-        self._parts, self._library = parts, library
-        self._titles: tuple[int, dict[str, Page]] = (-1, {})
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._titles: tuple[tuple[Page, ...], dict[str, Page]] = ((), {})
 
     def answered(self, slate: Slate, ignore: Sequence[str] = ()) -> Slate:
         """The slate with what answers its query; a query that is a page's name leads to the page."""
@@ -57,20 +56,21 @@ class Answering:
         return tuple(_offer(p) for p in (named or offers)[:MAX_OFFERS])
 
     def _pages(self, query: Query) -> tuple[Answer, ...]:
-        found = self._library.pages_for(query.text, query.language, MAX_PAGES)
+        found = self._parts.library.pages_for(query.text, query.language, MAX_PAGES)
         if not found and query.intent == "order":
-            found = self._library.pages_for(_OF_ORDERS.get(query.language, _OF_ORDERS["en"]), query.language, MAX_PAGES)
+            found = self._parts.library.pages_for(
+                _OF_ORDERS.get(query.language, _OF_ORDERS["en"]), query.language, MAX_PAGES
+            )
         return tuple(_answer(page, excerpt) for page, excerpt in found)
 
     def _page_called(self, query: Query) -> Page | None:
         n_spaces = query.text.count(" ")
         if n_spaces >= MAX_TITLE_WORDS:
             return None
-        version = self._parts.stores.content.version()
-        if self._titles[0] != version:
-            pages = self._parts.stores.content.pages()
+        pages = self._parts.library.pages
+        if self._titles[0] is not pages:
             named = {key(p.page_id.replace("-", " ").replace("_", " ")): p for p in pages}
-            self._titles = version, named | {key(p.title): p for p in pages}
+            self._titles = pages, named | {key(p.title): p for p in pages}
         return self._titles[1].get(key(query.text))
 
     def _category(self, query: Query) -> str:

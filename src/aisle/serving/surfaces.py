@@ -26,7 +26,7 @@ from aisle.retrieve.followed import follows_mask, taste
 from aisle.retrieve.graph import Graph
 from aisle.retrieve.groups import Groups
 from aisle.retrieve.hybrid import Retrieved
-from aisle.retrieve.reading import Library, Reading
+from aisle.retrieve.reading import Reading
 from aisle.retrieve.trending import Trending, TrendingCategory
 from aisle.types import Candidates, Context, Filters, Group, Ords, Query, Reason, Scores, Slate, now_ms
 
@@ -61,7 +61,6 @@ class Surfaces:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.library = Library(parts.stores.content, lambda: parts.indexes.encoder)
         self._groups: tuple[Groups, int, list[dict[str, Any]]] | None = None
         self._popular: _Kept[tuple[Lift, Ords, Ords, Scores]] = _Kept(64)
         self._pages: _Kept[Retrieved] = _Kept(64)
@@ -323,8 +322,8 @@ class Surfaces:
         dense = parts.indexes.dense
         known = np.array([group.ord for group in groups], np.int32)
         vectors = dense.dense.vectors(known) if dense is not None and len(known) else None
-        pages = self.library.pages_about(groups, vectors, parts.settings.shop.language, top_k)
-        return [*pages, *self.library.reviews_of(groups, top_k, each=2 if item_ids else 1)]
+        pages = parts.library.pages_about(groups, vectors, top_k)
+        return [*pages, *parts.library.reviews_of(groups, top_k, each=2 if item_ids else 1)]
 
     # ----------------------------------------------------------------- parts
 

@@ -27,7 +27,8 @@ def test_every_row_gets_a_prediction_and_shared_rows_are_told(intents, source, l
     test = pl.DataFrame({"id": range(30), "label": labels, "text": texts})
     test.write_csv(tmp_path / "test.csv")
     command = ["--train", str(labels_file), "--test", str(tmp_path / "test.csv"), "--out", str(tmp_path / "out.csv")]
-    command += ["--method", "head", "--shots", "20", "--seeds", "2", "--encoder", str(source), "--threads", "1", "--served"]
+    command += ["--method", "head", "--shots", "20", "--seeds", "2", "--encoder", str(source)]
+    command += ["--threads", "1", "--served"]
     intents.main(command)
     out = pl.read_csv(tmp_path / "out.csv")
     assert out.columns == ["id", "label", "text", "prediction"]
