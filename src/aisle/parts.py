@@ -102,6 +102,7 @@ class Parts:
             Calls("encoder", poll_s, self.meaning.follow),
             Calls("words", poll_s, self.vocabulary.follow),
             Calls("ranking", poll_s, self.ranking.follow),
+            Calls("reviews", poll_s, self.hits.follow),
             Calls("pages", poll_s, self.library.follow),
             Calls("intents", poll_s, self.intents.follow),
         ]
@@ -118,6 +119,7 @@ class Parts:
             ("models", partial(self.models.follow, keep_up=False)),
             ("encoder", partial(self.meaning.follow, read=False)),
             ("words", self.vocabulary.follow),
+            ("reviews", self.hits.follow),
             ("pages", partial(self.library.follow, encode=False)),
             ("intents", self.intents.follow),
             ("ranking", self.ranking.catch_up),  # an answer without it would be remembered
@@ -161,11 +163,11 @@ class Parts:
             follower.nudge()
 
     def wait_indexed(self, timeout_s: float, progress: Callable[[str, int, int], None] | None) -> bool:
-        """Until words, pages and meaning have the newest change; False when the time is up."""
+        """Until words, reviews, pages and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
         target = self.stores.catalog.seq()
-        pages = [one for one in self._followers if one.name == "pages"]
-        indexing: list[Follower] = [self._lexical_follower, *pages, *self.meaning.followers]
+        content = [one for one in self._followers if one.name in ("reviews", "pages")]
+        indexing: list[Follower] = [self._lexical_follower, *content, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
         self.nudge()
         while time.monotonic() < deadline:
@@ -177,7 +179,7 @@ class Parts:
                 progress("searchable by words", min(alive, n_groups), n_groups)
                 for one in self.meaning.followers[-1:]:
                     progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
-            if words and meaning and self.library.current:
+            if words and meaning and self.library.current and self.hits.current:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
                 if follower.error and follower.n_failures > n_failures:
@@ -279,7 +281,8 @@ class Parts:
             self.columns.facts.version,
             self.indexes.lexical.applied_seq(),
             (pair.version, pair.dense.version) if pair else 0,
-            self.stores.content.version(),
+            self.hits.version,
+            self.ranking.rated,
             *self.ranking.versions.values(),
             self.understander.number,
         )

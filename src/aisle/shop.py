@@ -251,7 +251,7 @@ class Shop:
         group = stores.catalog.groups([ord_])[0] if ord_ >= 0 else None
         if group is None or not group.products:
             raise NotFound(f"there is no product {item_id[:80]!r}")
-        rating, n_reviews = rating_of(group, stores.content.ratings())
+        rating, n_reviews = rating_of(group, self._parts.hits.ratings)
         ids = list(dict.fromkeys((group.group_id, *(p.item_id for p in group.products))))
         return ItemPage(group, tuple(stores.content.reviews(ids, _REVIEWS_SHOWN)), n_reviews, rating)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -124,3 +125,21 @@ def test_what_is_not_wanted_stays_away_and_comes_back(shop: Shop) -> None:
     assert set(ids(shop, "trail -hoodie")) == {"T1"}
     assert set(ids(shop, "trail -hoodie", ignore=["category"])) == {"T1", "H1"}
     assert set(ids(shop, "yoga without thick")) == {"M1", "M3", "S1"}
+
+
+def test_a_new_review_counts_soon_and_no_search_sums_up_reviews(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    content, found = shop._parts.stores.content, shop.search("mat").hits[0]
+    ratings, here = content.ratings, threading.current_thread()
+
+    def summed_up() -> object:
+        assert threading.current_thread() is not here
+        return ratings()
+
+    monkeypatch.setattr(content, "ratings", summed_up)
+    content.upsert_reviews([Review("new", found.item_id, 1.0)])
+    shop.search("mat", record=False)  # before the follower came, or after
+    shop.item(found.item_id)
+    assert shop.wait_indexed(30)
+    again = next(hit for hit in shop.search("mat").hits if hit.item_id == found.item_id)
+    assert again.n_reviews == found.n_reviews + 1
+    assert shop.item(found.item_id).n_reviews == again.n_reviews

@@ -162,6 +162,11 @@ class SearchRanking:
         found = {RANKING: serving.version} if serving is not None else {}
         return found | ({CROSS_ENCODER: reading.version} if reading is not None else {})
 
+    @property
+    def rated(self) -> tuple[int, int]:
+        """Of which ratings and which catalogue the products' reputations are."""
+        return self._reputation.version
+
     def follow(self) -> bool:
         """Take in what changed: words of titles, ratings, popularity, and which model serves."""
         parts = self._parts
@@ -172,7 +177,7 @@ class SearchRanking:
             if len(groups) == _BATCH:
                 return True
         facts = parts.columns.facts
-        version = (parts.stores.content.version(), facts.version)
+        version = (parts.hits.version, facts.version)
         if version != self._reputation.version:
             self._reputation = self._reputed(version)
         if time.monotonic() >= self._popular_due:
@@ -232,7 +237,7 @@ class SearchRanking:
         return None
 
     def _reputed(self, version: tuple[int, int]) -> _Reputation:
-        facts, ratings = self._parts.columns.facts, self._parts.stores.content.ratings()
+        facts, ratings = self._parts.columns.facts, self._parts.hits.ratings
         sums, counts = np.zeros(len(facts.alive)), np.zeros(len(facts.alive))
         for item_id, (mean, n) in ratings.items():
             ord_ = facts.ord_of.get(item_id, -1)

@@ -33,15 +33,29 @@ class _Card(NamedTuple):
 
 
 class HitMaker:
-    """Makes hits, remembering the parts that depend on the product alone.
-
-    `ratings` gives mean rating and number of reviews by item id.
-    """
+    """Makes hits, remembering the parts that depend on the product alone. One thread follows the reviews, any ask."""
 
     def __init__(self, catalog: CatalogStore, content: ContentStore, cache_size: int = 20_000) -> None:
         self._catalog, self._content = catalog, content
+        self.version = -1
+        """Of the content whose ratings these are."""
+        self.ratings: Mapping[str, tuple[float, int]] = NOTHING
+        """Mean rating and number of reviews by item id; another mapping after a change."""
         self._cards: dict[tuple[int, int, tuple[Clause, ...]], _Card] = {}
         self._cache_size = cache_size
+
+    @property
+    def current(self) -> bool:
+        """Whether every review counts."""
+        return self.version == self._content.version()
+
+    def follow(self) -> bool:
+        """Take in reviews that changed: all of them are summed up, which no shopper should wait for."""
+        version = self._content.version()
+        if version != self.version:
+            self.ratings = self._content.ratings()
+            self.version = version  # last: answers are remembered under it
+        return False
 
     def hits(
         self,
@@ -62,7 +76,7 @@ class HitMaker:
         plain = (replace(c, field=ALIASES.get(c.field.casefold(), c.field)) for c in wanted)
         clauses = tuple(c for c in plain if c.field in _VARIANT_FIELDS and c.values and not c.exclude)
         hits: list[Hit] = []
-        ratings = self._content.ratings()
+        ratings = self.ratings
         for row, group in enumerate(self._catalog.groups(ords.tolist())):
             if group is None or not group.products:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +25,7 @@ class Wishing:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._ratings: tuple[tuple[int, int], Ratings] | None = None
+        self._known: tuple[Mapping[str, tuple[float, int]], int, Ratings] | None = None
 
     def ordered(self, wish: str, query: Query, scores: Scores, found: Retrieved) -> Scores:
         """float32[n]: `scores` with what is relevant in front, by price_asc, price_desc, rating or newest."""
@@ -47,11 +47,10 @@ class Wishing:
     def _values(self, wish: str, ords: Ords) -> Scores:
         facts = self._parts.columns.facts
         if wish == "rating":
-            content = self._parts.stores.content
-            known = content.version(), facts.version
-            if self._ratings is None or self._ratings[0] != known:
-                self._ratings = known, Ratings(content.ratings(), facts.ord_of, len(facts.price))
-            return self._ratings[1].of(ords)
+            ratings = self._parts.hits.ratings
+            if self._known is None or self._known[0] is not ratings or self._known[1] != facts.version:
+                self._known = ratings, facts.version, Ratings(ratings, facts.ord_of, len(facts.price))
+            return self._known[2].of(ords)
         if wish == "newest":  # in hours, which a float32 can tell apart
             return (facts.first_seen_ms[ords] / 3_600_000).astype(np.float32)
         return facts.price[ords]
