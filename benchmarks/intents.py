@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,18 @@ class Given:
     seed: int
     threads: int
     changed: Mapping[str, Any]
-    served: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`predicted` int64[n], the places of the labels; the share of the weights that were trained.
 
-    `files` has what serves, where it was asked for.
+    `serve` writes what would serve into a folder.
     """
 
     predicted: np.ndarray
     share: float
-    files: Path | None = None
+    serve: Callable[[Path], object]
 
 
 Adapt = Callable[[Labelled, Sequence[str], Given], Answer]
@@ -75,10 +75,7 @@ def tuned(method: str) -> Adapt:
         adapted = tune(task, given.source, method, recipe, run=given.work, threads=given.threads, progress=told)
         print(file=sys.stderr)
         predicted = task.logits(adapted.network, task.read(texts)).argmax(1)
-        files = given.work.with_name(f"{given.work.name}-served") if given.served else None
-        if files is not None:
-            export_classifier(adapted, task, given.source, files)
-        return Answer(predicted, adapted.share, files)
+        return Answer(predicted, adapted.share, partial(export_classifier, adapted, task, given.source))
 
     return answer
 
@@ -87,8 +84,9 @@ METHOD: dict[str, Adapt] = {method: tuned(method) for method in METHODS}
 """Name to function; a new method is one more entry."""
 
 
-def as_served(files: Path, test: Labelled, threads: int) -> dict[str, float]:
+def as_served(answer: Answer, files: Path, test: Labelled, threads: int) -> dict[str, float]:
     """Accuracy of what serves, and the bits of its weights."""
+    answer.serve(files)
     predicted = OnnxTextClassifier(files, threads=threads).classify(test.texts).argmax(1)
     bits = json.loads((files / "classifier.json").read_text("utf-8"))["bits"]
     return {"served_accuracy": round(float((predicted == test.labels).mean()), 5), "served_bits": bits}
@@ -150,12 +148,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             work = (given.work or Path(temporary)) / f"{given.method}-{given.shots or 'all'}-{seed}"
             begun = time.perf_counter()
-            use = Given(
-                source_of(EncoderSettings(model=given.encoder)), work, seed, given.threads, changes(given), given.served
-            )
+            use = Given(source_of(EncoderSettings(model=given.encoder)), work, seed, given.threads, changes(given))
             answer = METHOD[given.method](drawn, test.texts, use)
             took = time.perf_counter() - begun
-            served = as_served(answer.files, test, given.threads) if answer.files else {}
+            served = (
+                as_served(answer, work.with_name(f"{work.name}-served"), test, given.threads) if given.served else {}
+            )
         found = label_metrics(answer.predicted, test.labels, len(test.names))
         rows.append({**found, "share": answer.share, "s": took, **served})
         first = answer.predicted if first is None else first

@@ -29,6 +29,7 @@ from aisle.ports import (
 )
 from aisle.protect.keys import Keyring
 from aisle.protect.passwords import AdminPassword
+from aisle.retrieve.reading import EmbedTexts
 
 
 class Overview(Protocol):
@@ -70,7 +71,8 @@ class Indexes:
     `open_ranker` reads a file that was written by training, `open_reranker` and `open_classifier` a folder;
     `open_tuned` opens a tuned encoder's folder, with a follower of its index;
     `keep_encoders` drops what encoders tuned before those of these names made;
-    `language` is asked by prompts, where the settings name one.
+    `language` is asked by prompts, where the settings name one; `embed_texts` gives the encoder's vectors of texts,
+    and keeps them.
     """
 
     folder: IndexFolder
@@ -90,3 +92,4 @@ class Indexes:
     open_tuned: Callable[[Path], tuple[TextEncoder, DenseFollower]] | None = None
     keep_encoders: Callable[[set[str]], None] = lambda names: None
     language: LanguageModel | None = None
+    embed_texts: EmbedTexts | None = None

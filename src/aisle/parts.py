@@ -90,7 +90,7 @@ class Parts:
         self.prompted = Prompted(language, settings, stores.catalog) if language is not None else None
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
-        self.library = Library(stores.content, lambda: indexes.encoder, settings.shop.language)
+        self.library = Library(stores.content, lambda: indexes.encoder, settings.shop.language, indexes.embed_texts)
         self.classifiers = Classifiers(stores.models, indexes.open_classifier)
         self.intents = Intents(stores.models, self.classifiers)
         self._rebuilding = threading.Lock()
@@ -165,7 +165,7 @@ class Parts:
     def wait_indexed(self, timeout_s: float, progress: Callable[[str, int, int], None] | None) -> bool:
         """Until words, reviews, pages and meaning have the newest change; False when the time is up."""
         deadline = time.monotonic() + timeout_s
-        target = self.stores.catalog.seq()
+        target, version = self.stores.catalog.seq(), self.stores.content.version()
         content = [one for one in self._followers if one.name in ("reviews", "pages")]
         indexing: list[Follower] = [self._lexical_follower, *content, *self.meaning.followers]
         failed_before = [f.n_failures for f in indexing]
@@ -179,7 +179,7 @@ class Parts:
                 progress("searchable by words", min(alive, n_groups), n_groups)
                 for one in self.meaning.followers[-1:]:
                     progress("searchable by meaning", min(len(one.dense), n_groups), n_groups)
-            if words and meaning and self.library.current and self.hits.current:
+            if words and meaning and self.library.has(version) and self.hits.version >= version:
                 return True
             for follower, n_failures in zip(indexing, failed_before, strict=True):
                 if follower.error and follower.n_failures > n_failures:

@@ -307,14 +307,18 @@ class Shop:
     def import_reviews(
         self, source: str | Path, *, mapping: Mapping[str, str] | None = None, progress: Progress | None = None
     ) -> ImportSummary:
-        return self._importer().reviews(Path(source), mapping=mapping, progress=progress)
+        summary = self._importer().reviews(Path(source), mapping=mapping, progress=progress)
+        self._parts.nudge()
+        return summary
 
     def import_promotions(self, source: str | Path, *, progress: Progress | None = None) -> ImportSummary:
         return self._importer().promotions(Path(source), progress=progress)
 
     def import_pages(self, source: str | Path, *, progress: Progress | None = None) -> ImportSummary:
-        """Take in a folder of help pages."""
-        return self._importer().pages(Path(source), progress=progress)
+        """Take in a folder of help pages, which are found a moment later."""
+        summary = self._importer().pages(Path(source), progress=progress)
+        self._parts.nudge()
+        return summary
 
     def import_judgements(
         self,

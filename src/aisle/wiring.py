@@ -46,7 +46,7 @@ from aisle.ports import LanguageModel, LexicalIndex, Reranker, Tagger, TextClass
 from aisle.protect.keys import Keyring, load_secret
 from aisle.protect.passwords import AdminPassword
 from aisle.represent.card import CARD, STATIC_FILE
-from aisle.represent.embed import embed
+from aisle.represent.embed import embed, embed_texts
 from aisle.represent.encoders import ensure_audio_encoder, ensure_encoder, ensure_image_encoder
 from aisle.represent.photos import Listening, photo_vectors, sound_vectors
 from aisle.settings import LanguageSettings, Settings
@@ -209,6 +209,7 @@ def _indexes(
     indexes.photos = _open_photos(path, settings, stores, vectors, progress)
     if encoder is not None:
         indexes.dense = _open_dense(indexes, settings, stores, vectors, encoder)
+        indexes.embed_texts = lambda texts, encode: embed_texts(texts, encoder, vectors, encode_new=encode)
 
     def open_tuned(place: Path) -> tuple[TextEncoder, DenseFollower]:
         tuned = _text_encoder(place, settings, TUNED_CARD)

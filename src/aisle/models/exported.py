@@ -17,16 +17,25 @@ _CPU = Path("/proc/cpuinfo")
 
 
 def graph(file: Path, threads: int = 0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """What the graph in `file` gives for ids and mask int64[n, t]; `threads` 0 means as many as torch uses."""
+    """What the graph in `file` gives for ids and mask int64[n, t]; `threads` 0 means as many as torch uses.
+
+    Raises ModelError, and so does what is returned.
+    """
     import onnxruntime
     import torch
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads or torch.get_num_threads(), 3
-    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base of their own
+        raise ModelError(f"{file}: cannot be opened: {error}") from error
 
     def run(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
+        try:
+            return torch.from_numpy(session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0])
+        except Exception as error:
+            raise ModelError(f"{file}: cannot be run: {error}") from error
 
     return run
 

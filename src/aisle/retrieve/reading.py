@@ -11,7 +11,7 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -74,7 +74,7 @@ class Reading:
 class _Shelf:
     """The pages of one moment, `words` of each, and how many pages each word is on.
 
-    `vectors` float32[m, dim] of the first m; None as long as the encoder has not read all of those.
+    `vectors` float32[m, dim] of the first m, zeros for those that are still `unread`; None where none is known.
     """
 
     version: int = -1
@@ -82,16 +82,23 @@ class _Shelf:
     words: tuple[Counter[str], ...] = ()
     frequency: Counter[str] = field(default_factory=Counter)
     vectors: Vectors | None = None
+    unread: tuple[str, ...] = ()
+
+
+EmbedTexts = Callable[[Sequence[str], bool], Mapping[str, Vectors]]
+"""Vectors by text of those texts that have one; the flag allows encoding what has none."""
 
 
 class Library:
     """The shop's pages and reviews, ready to be matched. One thread follows the store, any number ask.
 
-    Pages are encoded only where the encoder reads the shop's `language`.
+    Pages are encoded, by `embed`, where the encoder reads the shop's `language`.
     """
 
-    def __init__(self, content: ContentStore, encoder: Callable[[], TextEncoder | None], language: str) -> None:
-        self._content, self._encoder, self._language = content, encoder, language
+    def __init__(
+        self, content: ContentStore, encoder: Callable[[], TextEncoder | None], language: str, embed: EmbedTexts | None
+    ) -> None:
+        self._content, self._encoder, self._language, self._embed = content, encoder, language, embed
         self._shelf = _Shelf()
         self._known: dict[str, Vectors] = {}
 
@@ -100,41 +107,43 @@ class Library:
         """All of them; another tuple after a change."""
         return self._shelf.pages
 
-    @property
-    def current(self) -> bool:
-        """Whether every page of the store is found, by its meaning too where there is an encoder for it."""
-        shelf = self._shelf
-        known = not shelf.pages or shelf.vectors is not None or self._reader() is None
-        return known and shelf.version == self._content.version()
+    def has(self, version: int) -> bool:
+        """Whether the pages of that version of the content are found, by meaning too where an encoder reads them."""
+        return self._shelf.version >= version and not self._shelf.unread
 
     def follow(self, *, encode: bool = True) -> bool:
         """Take in what changed, and encode some of the pages that were never read; True when there are more.
 
-        Pages are found by words until all are read. Raises what the encoder raises.
+        Those are found by words until then. Raises what the encoder raises.
         """
-        shelf, version = self._shelf, self._content.version()
-        if version != shelf.version:
+        version = self._content.version()
+        if version != self._shelf.version:
             pages = tuple(self._content.pages())
-            if pages == shelf.pages:  # it was a review that changed
-                shelf = replace(shelf, version=version)
+            if pages == self._shelf.pages:  # it was a review that changed
+                self._shelf = replace(self._shelf, version=version)
             else:
                 words = tuple(Counter(_words(f"{p.title} {p.title} {p.text}")) for p in pages)
-                shelf = _Shelf(version, pages, words, Counter(word for w in words for word in w))
-            self._shelf = shelf
-        encoder = self._reader() if encode and shelf.vectors is None and shelf.pages else None
-        if encoder is None:
-            return False
-        texts = [f"{p.title}. {p.text[:READ_CHARS]}" for p in shelf.pages[:MOST_ENCODED]]
-        if new := [text for text in dict.fromkeys(texts) if text not in self._known][:_AT_ONCE]:
-            self._known |= zip(new, encoder.encode(new), strict=True)
-            return True
-        self._known = {text: self._known[text] for text in texts}
-        self._shelf = replace(shelf, vectors=np.stack([self._known[text] for text in texts]))
+                frequency = Counter(word for w in words for word in w)
+                self._shelf = self._read(_Shelf(version, pages, words, frequency), encode=False)
+        if encode and self._shelf.unread:
+            self._shelf = self._read(self._shelf, encode=True)
+            return bool(self._shelf.unread)
         return False
 
-    def _reader(self) -> TextEncoder | None:
+    def _read(self, shelf: _Shelf, *, encode: bool) -> _Shelf:
+        """With the vectors that are known or stored and, if it may `encode`, some more."""
         encoder = self._encoder()
-        return encoder if encoder is not None and encoder.covers(self._language) else None
+        if self._embed is None or encoder is None or not encoder.covers(self._language):
+            return shelf
+        texts = [f"{p.title}. {p.text[:READ_CHARS]}" for p in shelf.pages[:MOST_ENCODED]]
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        self._known |= self._embed(new[:_AT_ONCE] if encode else new, encode)
+        self._known = {text: self._known[text] for text in texts if text in self._known}
+        vectors = np.zeros((len(texts), encoder.dim), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = self._known.get(text, 0.0)
+        unread = tuple(text for text in new if text not in self._known)
+        return replace(shelf, vectors=vectors if self._known else None, unread=unread)
 
     def pages_about(self, groups: Sequence[Group], vectors: Vectors | None, top_k: int) -> list[Reading]:
         """Pages about some products, best first.

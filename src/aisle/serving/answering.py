@@ -32,11 +32,9 @@ class Answering:
         """The slate with what answers its query; a query that is a page's name leads to the page."""
         if slate.query is None or not slate.query.text.strip():
             return slate
-        intents = self._parts.intents
-        query = intents.read(slate.query, ignore)
-        if query is not slate.query:
-            made_by = {**slate.model_versions, INTENT: intents.version}
-            slate = replace(slate, query=query, model_versions=made_by)
+        query, version = self._parts.intents.read(slate.query, ignore)
+        if version:
+            slate = replace(slate, query=query, model_versions={**slate.model_versions, INTENT: version})
         if query.intent == "promotion":
             return replace(slate, answers=self._offers(query))
         if query.intent in ("product", "navigation") and (page := self._page_called(query)):

@@ -45,12 +45,7 @@ class Intents:
         self._models, self._classifiers = models, classifiers
         self._looked_at = ""
         self._serving: _Serving | None = None
-
-    @property
-    def version(self) -> str:
-        """Of the classifier that is asked; empty without one."""
-        serving = self._serving
-        return serving.version if serving is not None else ""
+        self._failing = False
 
     def follow(self) -> bool:
         """Take up the version that serves, so that no search waits for it; a damaged one leaves what is in memory.
@@ -70,27 +65,32 @@ class Intents:
         self._looked_at = version
         return False
 
-    def read(self, query: Query, ignore: Collection[str] = ()) -> Query:
-        """The query with its tuned intent where that is sure; `ignore` takes intents back, as in `Shop.search`."""
+    def read(self, query: Query, ignore: Collection[str] = ()) -> tuple[Query, str]:
+        """The query with its tuned intent where that is sure, and the version that was; `ignore` takes intents back.
+
+        `ignore` is that of `Shop.search`. The version is empty where the words' reading stays.
+        """
         text, serving = query.text.strip(), self._serving
         conditions = any(understood.hard for understood in query.understood)  # who says them wants a product
         if serving is None or query.intent != "product" or conditions or not text or "intent" in ignore:
-            return query
+            return query, ""
         told = serving.known.get(text)
         if told is None:
             try:
                 told = _said(serving.classifier, text)
             except ModelError as error:
-                self._serving = None
-                log.warning("until another version is tuned, intents are read from the words alone: %s", error)
-                return query
+                if not self._failing:
+                    log.warning("intents are read from the words alone: %s", error)
+                self._failing = True
+                return query, ""
+            self._failing = False
             if len(serving.known) >= _REMEMBERED:
                 serving.known.clear()
             serving.known[text] = told
         intent, chance = told
         if intent == "product" or chance < SURE or f"intent:{intent}" in ignore:
-            return query
-        return replace(query, intent=intent, intent_confidence=round(chance, 3))
+            return query, ""
+        return replace(query, intent=intent, intent_confidence=round(chance, 3)), serving.version
 
 
 def _said(classifier: TextClassifier, text: str) -> tuple[Intent, float]:

@@ -44,11 +44,6 @@ class HitMaker:
         self._cards: dict[tuple[int, int, tuple[Clause, ...]], _Card] = {}
         self._cache_size = cache_size
 
-    @property
-    def current(self) -> bool:
-        """Whether every review counts."""
-        return self.version == self._content.version()
-
     def follow(self) -> bool:
         """Take in reviews that changed: all of them are summed up, which no shopper should wait for."""
         version = self._content.version()

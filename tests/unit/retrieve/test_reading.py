@@ -44,6 +44,19 @@ def content(tmp_path: Path) -> Iterator[SqliteContentStore]:
     database.close()
 
 
+def library_of(content: SqliteContentStore, encoder: Encoder, stored: dict[str, np.ndarray] | None = None) -> Library:
+    """Of a shop in English, with its stored vectors."""
+    kept = {} if stored is None else stored
+
+    def embed(texts: Sequence[str], encode: bool) -> dict[str, np.ndarray]:
+        new = [text for text in texts if text not in kept]
+        if encode and new:
+            kept.update(zip(new, encoder.encode(new), strict=True))
+        return {text: kept[text] for text in texts if text in kept}
+
+    return Library(content, lambda: encoder, "en", embed)
+
+
 def caught_up(library: Library) -> None:
     while library.follow():
         pass
@@ -51,15 +64,15 @@ def caught_up(library: Library) -> None:
 
 def test_a_question_has_only_itself_encoded(content: SqliteContentStore) -> None:
     encoder = Encoder()
-    library = Library(content, lambda: encoder, "en")
+    library = library_of(content, encoder)
     content.upsert_pages(PAGES)
-    assert not library.current
+    assert not library.has(content.version())
     library.follow(encode=False)
     assert [page.page_id for page, _ in library.pages_for("matter07", "en", 1)] == ["p7"]  # by its words
     assert encoder.read == []
-    assert not library.current
+    assert not library.has(content.version())
     caught_up(library)
-    assert library.current
+    assert library.has(content.version())
     assert len(encoder.read) == 40
     library.pages_for("matter07", "en", 1)
     assert encoder.read[40:] == ["matter07"]
@@ -69,39 +82,56 @@ def test_a_question_has_only_itself_encoded(content: SqliteContentStore) -> None
 
 def test_only_pages_that_changed_are_encoded_anew(content: SqliteContentStore) -> None:
     encoder = Encoder()
-    library = Library(content, lambda: encoder, "en")
+    library = library_of(content, encoder)
     content.upsert_pages(PAGES)
     caught_up(library)
     before = library.pages
     content.upsert_reviews([Review("r1", "M1", 5.0)])
     caught_up(library)
-    assert library.current
+    assert library.has(content.version())
     assert library.pages is before
     content.upsert_pages([Page("p3", "Page 3", "Something else.")])
     caught_up(library)
     assert encoder.read[40:] == ["Page 3. Something else."]
     assert library.pages is not before
+    encoder.failing = True
+    content.upsert_pages([Page("p4", "Page 4", "Refunds.")])
+    with pytest.raises(ModelError):
+        library.follow()
+    assert not library.has(content.version())
+    assert np.linalg.norm(library._shelf.vectors, axis=1).round(3).tolist().count(0.0) == 1  # the others keep theirs
+    assert [page.page_id for page, _ in library.pages_for("refunds", "zh", 1)] == ["p4"]
+
+
+def test_another_process_finds_what_is_stored(content: SqliteContentStore) -> None:
+    encoder, stored = Encoder(), {}
+    content.upsert_pages(PAGES)
+    caught_up(library_of(content, encoder, stored))
+    other = library_of(content, encoder, stored)
+    other.follow(encode=False)
+    assert other.has(content.version())
+    assert len(encoder.read) == 40
 
 
 def test_pages_are_found_by_words_while_the_encoder_fails(content: SqliteContentStore) -> None:
     encoder = Encoder()
     encoder.failing = True
-    library = Library(content, lambda: encoder, "en")
+    library = library_of(content, encoder)
     content.upsert_pages(PAGES)
     with pytest.raises(ModelError):
         library.follow()
     assert [page.page_id for page, _ in library.pages_for("matter07", "en", 1)] == ["p7"]
-    assert not library.current
+    assert not library.has(content.version())
     encoder.failing = False
     caught_up(library)
-    assert library.current
+    assert library.has(content.version())
 
 
 def test_without_an_encoder_for_the_shop_words_are_all(content: SqliteContentStore) -> None:
     encoder = Encoder()
     content.upsert_pages(PAGES)
-    for library in (Library(content, lambda: encoder, "zh"), Library(content, lambda: None, "en")):
+    for library in (Library(content, lambda: encoder, "zh", None), Library(content, lambda: None, "en", None)):
         caught_up(library)
-        assert library.current
+        assert library.has(content.version())
         assert library.pages_for("matter07", "en", 1)
     assert encoder.read == []

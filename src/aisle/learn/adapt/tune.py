@@ -41,7 +41,7 @@ class Adapted:
     """A trained `network` and what is known of it: `before` and `after` are empty where nothing was held out.
 
     `share` is that of the trained weights among all; `held` what was held out, `held_out` by which share and seed
-    (`tables.held_out`).
+    (`tables.held_out`). `unlabelled` are texts that were read without their labels.
     """
 
     network: nn.Module
@@ -56,6 +56,7 @@ class Adapted:
     held: Task | None = None
     held_out: tuple[float, int] = (0.0, 0)
     params: dict[str, Any] = field(default_factory=dict)
+    unlabelled: Sequence[str] = ()
 
 
 def tune(
@@ -183,7 +184,7 @@ def tune_few(
     held_out, told = _parts(learned, kept, by)
     return Adapted(
         network, learned, FEW, recipe, share(network), before, after, model.steps, time.monotonic() - begun, kept,
-        held_out, {**told, "unlabelled": len(unlabelled), "seed": seed},
+        held_out, {**told, "unlabelled": len(unlabelled), "seed": seed}, unlabelled,
     )  # fmt: skip
 
 
@@ -220,7 +221,7 @@ def tune_names(
     told = {"learned": 0, "held": 0, "unlabelled": found.n_unlabelled, "taken": found.n_taken,
             "described": len(described)}  # fmt: skip
     seconds = time.monotonic() - begun
-    return Adapted(network, task, NAMES, None, share(network), {}, {}, 0, seconds, params=told)
+    return Adapted(network, task, NAMES, None, share(network), {}, {}, 0, seconds, params=told, unlabelled=texts)
 
 
 def parted(task: AnyTask, recipe: Recipe) -> tuple[AnyTask, AnyTask | None]:
