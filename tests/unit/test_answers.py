@@ -143,3 +143,21 @@ def test_a_new_review_counts_soon_and_no_search_sums_up_reviews(shop: Shop, monk
     again = next(hit for hit in shop.search("mat").hits if hit.item_id == found.item_id)
     assert again.n_reviews == found.n_reviews + 1
     assert shop.item(found.item_id).n_reviews == again.n_reviews
+
+
+def test_waiting_ends_though_reviews_keep_coming(shop: Shop) -> None:
+    enough = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not enough.is_set():
+            number += 1
+            shop._parts.stores.content.upsert_reviews([Review("again", "M1", 1.0 + number % 5)])
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    try:
+        assert shop.wait_indexed(20)
+    finally:
+        enough.set()
+        writing.join()
