@@ -90,7 +90,7 @@ class Parts:
         self.prompted = Prompted(language, settings, stores.catalog) if language is not None else None
         self.models = ModelsInUse(stores.models, self.surroundings())
         self.ranking = SearchRanking(self)
-        self.library = Library(stores.content, lambda: indexes.encoder, settings.shop.language, indexes.embed_texts)
+        self.library = Library(stores.content, indexes.encoder, settings.shop.language, indexes.embed_texts)
         self.classifiers = Classifiers(stores.models, indexes.open_classifier)
         self.intents = Intents(stores.models, self.classifiers)
         self._rebuilding = threading.Lock()

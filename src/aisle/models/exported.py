@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _CPU = Path("/proc/cpuinfo")
 
 
-def graph(file: Path, threads: int = 0) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """What the graph in `file` gives for ids and mask int64[n, t]; `threads` 0 means as many as torch uses.
+def graph(file: Path) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """What the graph in `file` gives for ids and mask int64[n, t], with as many threads as torch uses.
 
     Raises ModelError, and so does what is returned.
     """
@@ -25,7 +25,7 @@ def graph(file: Path, threads: int = 0) -> Callable[[torch.Tensor, torch.Tensor]
     import torch
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads or torch.get_num_threads(), 3
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), 3
     try:
         session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base of their own

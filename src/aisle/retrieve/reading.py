@@ -96,7 +96,7 @@ class Library:
     """
 
     def __init__(
-        self, content: ContentStore, encoder: Callable[[], TextEncoder | None], language: str, embed: EmbedTexts | None
+        self, content: ContentStore, encoder: TextEncoder | None, language: str, embed: EmbedTexts | None
     ) -> None:
         self._content, self._encoder, self._language, self._embed = content, encoder, language, embed
         self._shelf = _Shelf()
@@ -132,7 +132,7 @@ class Library:
 
     def _read(self, shelf: _Shelf, *, encode: bool) -> _Shelf:
         """With the vectors that are known or stored and, if it may `encode`, some more."""
-        encoder = self._encoder()
+        encoder = self._encoder
         if self._embed is None or encoder is None or not encoder.covers(self._language):
             return shelf
         texts = [f"{p.title}. {p.text[:READ_CHARS]}" for p in shelf.pages[:MOST_ENCODED]]
@@ -184,7 +184,7 @@ class Library:
         scores = np.array([_share(asked, w, frequency, len(pages)) for w in words])
         titles = np.array([_share(asked, Counter(_words(p.title)), frequency, len(pages)) for p in pages])
         scores = scores + 0.5 * titles
-        encoder = self._encoder()
+        encoder = self._encoder
         if of_pages is not None and encoder is not None and encoder.covers(language):
             try:
                 scores[: len(of_pages)] += of_pages @ encoder.encode([question])[0]

@@ -54,7 +54,7 @@ def library_of(content: SqliteContentStore, encoder: Encoder, stored: dict[str, 
             kept.update(zip(new, encoder.encode(new), strict=True))
         return {text: kept[text] for text in texts if text in kept}
 
-    return Library(content, lambda: encoder, "en", embed)
+    return Library(content, encoder, "en", embed)
 
 
 def caught_up(library: Library) -> None:
@@ -130,7 +130,7 @@ def test_pages_are_found_by_words_while_the_encoder_fails(content: SqliteContent
 def test_without_an_encoder_for_the_shop_words_are_all(content: SqliteContentStore) -> None:
     encoder = Encoder()
     content.upsert_pages(PAGES)
-    for library in (Library(content, lambda: encoder, "zh", None), Library(content, lambda: None, "en", None)):
+    for library in (Library(content, encoder, "zh", None), Library(content, None, "en", None)):
         caught_up(library)
         assert library.has(content.version())
         assert library.pages_for("matter07", "en", 1)

@@ -122,9 +122,7 @@ def fit_few_shot(
     import torch
 
     torch.set_num_threads(threads)
-    encoder, vectors, steps = _encoder(
-        train, source, recipe if tune else None, recipe.max_tokens, descriptions, work, seed, progress, "examples"
-    )
+    encoder, vectors, steps = _encoder(train, source, recipe, descriptions, work, seed, progress, "examples", tune=tune)
     # The strength stays the one of the encoder as it was: the tuned one has seen every label, so that in
     # cross-validation any strength would look right.
     chosen = fit_linear(vectors, train.labels, len(train.names), seed=seed)
@@ -171,7 +169,7 @@ def fit_with_unlabelled(
         labels = np.concatenate([train.labels, chances.argmax(1).astype(np.int32)[rows]])
         both = Labelled((*train.texts, *(texts[row] for row in rows)), labels, train.names)
         encoder, _, steps = _encoder(
-            both, source, again, recipe.max_tokens, descriptions, work / f"guesses-{number}" if work else None, seed,
+            both, source, again, descriptions, work / f"guesses-{number}" if work else None, seed,
             progress, f"examples and guesses ({number} of {len(_ROUNDS)})",
         )  # fmt: skip
         vectors, their = encoder.encode(both.texts), encoder.encode(texts, guessing)
@@ -184,18 +182,19 @@ def fit_with_unlabelled(
 def _encoder(
     train: Labelled,
     source: Path,
-    recipe: FewRecipe | None,
-    max_tokens: int,
+    recipe: FewRecipe,
     descriptions: Mapping[str, str] | None,
     work: Path | None,
     seed: int,
     progress: Progress | None,
     what: str,
+    *,
+    tune: bool = True,
 ) -> tuple[Sentences, Floats, int]:
-    """The encoder tuned by the recipe (None: as it is), the texts' vectors float32[n, dim] as it was, and the steps."""
-    encoder = Sentences.read(source, max_tokens)
+    """The encoder, if it is to `tune` tuned by the recipe; the texts' vectors float32[n, dim] as it was; the steps."""
+    encoder = Sentences.read(source, recipe.max_tokens)
     vectors = encoder.encode(train.texts, _told(progress, f"reading {what}"))
-    if recipe is None:
+    if not tune:
         return encoder, vectors, 0
     named = places(train.names, encoder.encode, descriptions) if recipe.names else None
     tell = _told(progress, f"tuning the encoder on {what}")
